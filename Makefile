@@ -1,0 +1,28 @@
+# `make app` and `make test` do all their own set-up in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: app test install clean
+
+app: .venv/installed
+	$(BIN)/sky-ssl demo
+
+install: .venv/installed
+
+.venv/installed: requirements.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	touch $@
+
+.venv/test-installed: .venv/installed
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+test: .venv/test-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest --numprocesses 2 --dist worksteal
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,1 @@
+"""From a checkpoint and cutouts to a file of embeddings."""

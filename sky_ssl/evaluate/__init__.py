@@ -1,0 +1,1 @@
+"""Measuring what the embeddings can do, beside simple baselines."""

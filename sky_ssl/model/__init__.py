@@ -1,0 +1,1 @@
+"""The network: scaling, masking, the Vision Transformer and masked image modelling."""

@@ -1,0 +1,1 @@
+"""Pre-training: configuration, data, checkpoints, logs and monitoring."""
