@@ -20,7 +20,7 @@ import torch
 from sky_ssl import __version__
 from sky_ssl.embedding.store import write_embeddings
 from sky_ssl.errors import InputError
-from sky_ssl.model.encoder import embed, embedding_dim
+from sky_ssl.model.embedding import embed, embedding_dim
 from sky_ssl.progress import Progress
 from sky_ssl.sky.cutouts import CutoutInfo
 from sky_ssl.sky.cutoutset import CutoutSet, open_cutouts

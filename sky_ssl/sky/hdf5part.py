@@ -139,3 +139,9 @@ def _names(value: Any) -> tuple[str, ...]:
         text = value.decode() if isinstance(value, bytes) else value
         return tuple(text.replace(",", " ").split())
     return tuple(v.decode() if isinstance(v, bytes) else str(v) for v in value)
+
+
+def count_bands(path: Path) -> int:
+    """Count the bands of a file of cutouts that does not name them."""
+    data = open_hdf5(path.resolve()).get("cutouts")
+    return int(data.shape[1]) if isinstance(data, h5py.Dataset) and data.ndim == 4 else 0

@@ -26,7 +26,7 @@ from torch import nn
 
 from sky_ssl.errors import InputError
 from sky_ssl.model.config import ModelConfig
-from sky_ssl.model.encoder import TokenStatistics
+from sky_ssl.model.embedding import TokenStatistics
 from sky_ssl.model.simmim import SimMIM
 from sky_ssl.sky.cutouts import CutoutInfo
 from sky_ssl.training.config import config_from_table
@@ -158,7 +158,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     try:
         record = json.loads((folder / "state.json").read_text(encoding="utf-8"))
         info = record["info"]
-        lists = {k: tuple(v) if isinstance(v, list) else v for k, v in info.items()}
+        lists: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in info.items()}
         return Checkpoint(
             folder, int(record["step"]), CutoutInfo(**lists), record["config"], record["metrics"]
         )

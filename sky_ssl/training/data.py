@@ -28,8 +28,14 @@ Integers = npt.NDArray[np.integer]
 class Source(Protocol):
     """Where images come from."""
 
-    info: CutoutInfo
-    shape: tuple[int, int, int]  # C, H, W
+    @property
+    def info(self) -> CutoutInfo:
+        """What the pixels are."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """C, H, W."""
+
     endless: bool  # every row number from 0 on is another image to train on
     train_rows: Integers
     validation_rows: Integers
@@ -161,7 +167,7 @@ def batches(
     loader: DataLoader[torch.Tensor] = DataLoader(
         _Batches(source, order, share),
         batch_size=None,
-        sampler=range(start, stop),  # type: ignore[arg-type]
+        sampler=range(start, stop),
         num_workers=count,
         pin_memory=on_gpu,
         prefetch_factor=4 if count else None,

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 
 from sky_ssl.figures.reconstruction import save_reconstructions
-from sky_ssl.model.encoder import embed
+from sky_ssl.model.embedding import embed
 from sky_ssl.model.masking import random_masks
 from sky_ssl.model.reconstruct import reconstruct
 from sky_ssl.probes.linear import probe_classes, probe_values
@@ -103,7 +103,14 @@ class Monitor:
         result = reconstruct(self.state.model, images, masks[:, None])
         folder = self.state.run / "reconstructions"
         folder.mkdir(exist_ok=True)
-        save_reconstructions(folder / f"step-{step:08d}.png", result, self.state.info)
+        save_reconstructions(
+            folder / f"step-{step:08d}.png",
+            result.images.cpu().numpy(),
+            result.hidden[:, 0].cpu().numpy(),
+            result.filled[:, 0].cpu().numpy(),
+            bands=self.state.info.bands,
+            sky_sigma=self.state.info.sky_sigma or (),
+        )
 
 
 def _read(state: RunState, rows: npt.NDArray[np.integer]) -> torch.Tensor:

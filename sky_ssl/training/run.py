@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from sky_ssl.errors import InputError
-from sky_ssl.model.encoder import TokenStatistics, token_statistics
+from sky_ssl.model.embedding import TokenStatistics, token_statistics
 from sky_ssl.model.simmim import SimMIM
 from sky_ssl.sky.cutouts import CutoutInfo
 from sky_ssl.training import checkpoint

@@ -16,7 +16,7 @@ from sky_ssl.errors import InputError
 from sky_ssl.sky.cutouts import CutoutInfo
 from sky_ssl.sky.cutting import cut_tile
 from sky_ssl.sky.splits import split_by_sky
-from sky_ssl.sky.survey import Survey, load_survey, survey_from_table
+from sky_ssl.sky.survey import Survey, load_survey, parse_survey
 from sky_ssl.sky.tiles import Tile, TileFiles, find_tiles, open_tile
 from sky_ssl.training.config import Config
 from sky_ssl.training.order import step_seed
@@ -123,7 +123,7 @@ def open_tile_source(config: Config) -> TileSource:
         InputError: if there is no survey or no tile, or a tile is too small.
     """
     survey = (
-        survey_from_table(config.survey_table)
+        parse_survey(config.survey_table, "[survey]")
         if config.survey_table
         else load_survey(config.survey)
         if config.survey

@@ -1,0 +1,239 @@
+"""The `sky-ssl` command: one subcommand per stage of the flow.
+
+Results go to standard output (one JSON document under --json), progress and warnings to standard
+error. Bad input ends with one line and status 2. What a subcommand needs is imported when it runs.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sky_ssl import __version__
+from sky_ssl.errors import InputError
+from sky_ssl.progress import Progress, terminal
+
+Command = Callable[[argparse.Namespace], dict[str, Any]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a subcommand; return the exit status."""
+    args = build_parser().parse_args(arguments)
+    try:
+        result = args.run(args)
+    except InputError as error:
+        print(f"sky-ssl {args.command}: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"sky-ssl {args.command}: {where}{error.strerror or error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"sky-ssl {args.command}: stopped; repeat the command to go on", file=sys.stderr)
+        return 130
+    if args.json:
+        print(json.dumps(result, indent=1, default=str))
+    else:
+        print("\n".join(_lines(result)))
+    return 1 if result.get("problems") and args.command == "info" else 0
+
+
+def _lines(result: dict[str, Any]) -> list[str]:
+    """Lay a result out for reading."""
+    lines = []
+    for name, value in result.items():
+        if isinstance(value, list) and any(len(str(v)) > 30 for v in value):
+            lines += [f"{name}:", *(f"  {v}" for v in value)]
+        elif value not in ([], {}, None, ""):
+            text = " ".join(map(str, value)) if isinstance(value, list | tuple) else value
+            lines.append(f"{name.replace('_', ' ')}: {text}")
+    return lines
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Describe all subcommands."""
+    parser = argparse.ArgumentParser(
+        prog="sky-ssl", description="Self-supervised learning on multi-band sky surveys."
+    )
+    parser.add_argument("--version", action="version", version=f"sky_ssl {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    p = _command(commands, "demo", _demo, "build a demo workspace: mock sky, model, embeddings")
+    p.add_argument("--workspace", type=Path, help="folder (default: workspace/ here)")
+    p.add_argument("--n", type=int, default=12_000, help="mock cutouts (default 12000)")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--steps", type=int, default=0, help="training steps (default: as configured)")
+
+    p = _command(commands, "mock", _mock, "make mock survey cutouts with truth columns")
+    p.add_argument("--out", type=Path, required=True, help="cutout file to write")
+    p.add_argument("--n", type=int, default=12_000)
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--preset", choices=("native", "wide"), default="native")
+    p.add_argument(
+        "--enrich",
+        action="append",
+        default=[],
+        metavar="CLASS=N",
+        help="N more objects of a class; may be repeated",
+    )
+    p.add_argument("--workers", type=int, default=0, help="processes (default: all cores)")
+    p.add_argument("--sheet", type=Path, help="also draw a contact sheet (PNG)")
+
+    p = _command(commands, "detect", _detect, "detect sources on tiles")
+    _tiles(p)
+    p.add_argument(
+        "--out", type=Path, required=True, help="catalogue: .csv .ecsv .fits .vot .parquet"
+    )
+    p.add_argument("--threshold", type=float, default=1.5, help="per pixel, in sigma (default 1.5)")
+
+    p = _command(commands, "cut", _cut, "cut images of objects out of tiles")
+    _tiles(p)
+    p.add_argument("--out", type=Path, required=True, help="cutout file to write")
+    how = p.add_mutually_exclusive_group(required=True)
+    how.add_argument("--random", type=int, metavar="N", help="N random cutouts per tile")
+    how.add_argument("--grid", type=float, metavar="OVERLAP", help="a grid, overlap 0 to 0.9")
+    how.add_argument("--catalogue", type=Path, help="objects: CSV, ECSV, FITS, VOTable, Parquet")
+    p.add_argument("--fov", type=float, help="field of view, arcsec (default: SIZE native pixels)")
+    p.add_argument("--size", type=int, default=64, help="pixels a side (default 64)")
+    p.add_argument(
+        "--edge",
+        choices=("pad", "skip"),
+        default="pad",
+        help="objects at the edge: pad with no data, or skip",
+    )
+    p.add_argument("--dtype", choices=("float32", "float16"), default="float32")
+    p.add_argument("--seed", type=int, default=0)
+
+    p = _command(commands, "embed", _embed, "embed cutouts with a trained model")
+    p.add_argument("--run", required=True, dest="run_dir", help="run directory or checkpoint")
+    p.add_argument("--cutouts", type=Path, required=True, help="cutout file or folder")
+    p.add_argument("--out", type=Path, required=True, help="embeddings file to write")
+    p.add_argument(
+        "--pooling",
+        default="central",
+        help="central (default), mean, max, central16, cls, mean+central",
+    )
+    p.add_argument("--project", type=int, default=0, metavar="D", help="PCA to D numbers")
+    p.add_argument("--dtype", choices=("float32", "float16"), default="float32")
+    p.add_argument(
+        "--sigma",
+        choices=("checkpoint", "file"),
+        default="checkpoint",
+        help="whose noise the scaling uses",
+    )
+    p.add_argument("--allow-pixel-scale", action="store_true")
+    p.add_argument("--batch-size", type=int, default=256)
+    p.add_argument("--device", default="auto", help="auto, cpu or cuda")
+
+    p = _command(commands, "info", _info, "say what is in a file or folder, or what is wrong")
+    p.add_argument("path", type=Path, help="any file or folder of ours, or FITS")
+    return parser
+
+
+def _command(commands: Any, name: str, run: Command, description: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=description, description=description[0].upper() + description[1:] + "."
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _tiles(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("tiles", nargs="+", type=Path, help="FITS files or folders")
+    parser.add_argument("--survey", required=True, help="unions, hsc, legacy, mock or a TOML file")
+    parser.add_argument("--min-bands", type=int, default=1)
+    parser.add_argument(
+        "--reproject",
+        action="store_true",
+        help="bring bands on other pixel grids to that of the first",
+    )
+    parser.add_argument("--workers", type=int, default=0, help="processes (default: all cores)")
+
+
+def _warn(lines: Sequence[str]) -> None:
+    for line in lines:
+        print(f"warning: {line}", file=sys.stderr)
+
+
+def _bar(args: argparse.Namespace, label: str, unit: str) -> Progress:
+    return terminal(label, unit)
+
+
+def _demo(args: argparse.Namespace) -> dict[str, Any]:
+    from sky_ssl.demo import build_demo
+    from sky_ssl.workspace import open_workspace
+
+    return build_demo(
+        open_workspace(args.workspace), n=args.n, seed=args.seed, steps=args.steps or None
+    )
+
+
+def _mock(args: argparse.Namespace) -> dict[str, Any]:
+    from sky_ssl.sky.mock import write_mock
+
+    enrich = {}
+    for item in args.enrich:
+        name, _, count = item.partition("=")
+        if not count.isdigit():
+            raise InputError(f"--enrich {item}: give CLASS=N, for instance dwarf=2000")
+        enrich[name] = int(count)
+    write_mock(
+        args.out,
+        args.n,
+        seed=args.seed,
+        preset=args.preset,
+        enrich=enrich,
+        progress=_bar(args, "mock sky", "cutout"),
+        workers=args.workers or None,
+    )
+    if args.sheet:
+        from sky_ssl.figures.contact import save_contact_sheet
+        from sky_ssl.sky.cutoutset import open_cutouts
+
+        cutouts = open_cutouts(args.out)
+        save_contact_sheet(args.sheet, cutouts.read(slice(0, 100)), cutouts.info)
+    return _info_of(args.out)
+
+
+def _detect(args: argparse.Namespace) -> dict[str, Any]:
+    from sky_ssl.sky.catalogue import write_catalogue
+    from sky_ssl.sky.detect import detect_tiles
+    from sky_ssl.sky.survey import load_survey
+
+    raise NotImplementedError
+
+
+def _cut(args: argparse.Namespace) -> dict[str, Any]:
+    raise NotImplementedError
+
+
+def _embed(args: argparse.Namespace) -> dict[str, Any]:
+    from sky_ssl.embedding.encode import EmbedOptions, embed_file
+
+    options = EmbedOptions(
+        pooling=args.pooling,
+        project=args.project,
+        dtype=args.dtype,
+        sigma=args.sigma,
+        allow_pixel_scale=args.allow_pixel_scale,
+        batch_size=args.batch_size,
+        device=args.device,
+    )
+    result = embed_file(
+        args.run_dir, args.cutouts, args.out, options, _bar(args, "embed", "cutout")
+    )
+    _warn(result["notes"])
+    return result
+
+
+def _info(args: argparse.Namespace) -> dict[str, Any]:
+    return _info_of(args.path)
+
+
+def _info_of(path: Path) -> dict[str, Any]:
+    from sky_ssl.info import describe
+
+    return describe(path)
