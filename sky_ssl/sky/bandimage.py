@@ -46,19 +46,20 @@ class BandImage:
         """Read a window that lies inside the image; (y1 - y0, x1 - x0)."""
         if os.getpid() != self._process:
             # a forked process shares the position in the file with its parent
+            self.close()
             self._open()
         window = (y0, y1, x0, x1)
         raw = self._image.read(*window)
-        bad = ~np.isfinite(raw)
+        # beyond float32 is no datum either: the cast makes it infinite
+        with np.errstate(over="ignore", invalid="ignore"):
+            pixels = np.multiply(raw, self._factor, dtype=np.float64).astype(np.float32)
+        bad = ~np.isfinite(pixels)
         if self._source.zero_is_no_data:
             bad |= raw == 0
         if self._mask is not None:
-            bad |= (self._mask.read(*window).astype(np.int64) & self._bits) != 0
+            bad |= (_whole_numbers(self._mask.read(*window)) & self._bits) != 0
         if self._weight is not None:
-            weight = self._weight.read(*window)
-            bad |= ~(np.isfinite(weight) & (weight > 0))
-        # the factor alone may be beyond float32 (1e-13 times 1e12), its product is not
-        pixels = np.multiply(raw, self._factor, dtype=np.float64).astype(np.float32)
+            bad |= ~(self._weight.read(*window) > 0)
         pixels[bad] = np.nan
         return pixels
 
@@ -160,6 +161,11 @@ def _header_number(file: FitsFile, hdu: int | str, key: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
         raise InputError(f"{file.path}: header keyword {key} is {value!r}, must be a number")
     return float(value)
+
+
+def _whole_numbers(mask: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Bring mask values to integers; blank ones have no bit set."""
+    return np.nan_to_num(mask, nan=0).astype(np.int64)
 
 
 def _size(shape: tuple[int, int]) -> str:

@@ -29,6 +29,16 @@ class ImageInfo:
     shape: tuple[int, int]  # (H, W)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """One HDU in a few words."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]  # of its image; () if it has none
+    packed: bool  # tile-compressed
+
+
 class FitsFile:
     """An open FITS file. Planes stay readable until `close`; use it in the process that made it.
 
@@ -49,22 +59,26 @@ class FitsFile:
             with quiet():
                 self.hdus = fits.open(self._file, memmap=False)
                 self._count = len(self.hdus)
+                self._parts = [_describe(self.hdus[index]) for index in range(self._count)]
+                self._was_primary = self._count > 1 and self._packed_primary()
         except DAMAGED as error:
             self._file.close()
             raise InputError(f"{self.path}: not a readable FITS file ({one_line(error)})") from None
 
     def images(self) -> list[ImageInfo]:
         """List the two-dimensional images, in the order of the file."""
-        found = []
-        for index in range(self._count):
-            shape = _image_shape(self._hdu(index))
-            if _is_flat(shape):
-                found.append(ImageInfo(index, str(self._hdu(index).name), (shape[-2], shape[-1])))
-        return found
+        return [
+            ImageInfo(index, part.name, (part.shape[-2], part.shape[-1]))
+            for index, part in enumerate(self._parts)
+            if _is_flat(part.shape)
+        ]
 
     def contents(self) -> str:
         """Say in one line what the file holds; long files in part."""
-        parts = [_describe(index, self._hdu(index)) for index in range(min(self._count, 12))]
+        parts = [
+            " ".join(filter(None, [f"HDU {index}", part.name, part.kind]))
+            for index, part in enumerate(self._parts[:12])
+        ]
         more = [f"{self._count - 12} more"] if self._count > 12 else []
         return ", ".join(parts + more)
 
@@ -75,15 +89,13 @@ class FitsFile:
         an empty HDU 0 and moves all up by one. Numbers mean those of the file before packing.
         """
         if isinstance(hdu, str):
-            names = [str(self._hdu(i).name).upper() for i in range(self._count)]
+            names = [part.name.upper() for part in self._parts]
             if hdu.upper() not in names:
                 raise InputError(f"{self.path}: no HDU {hdu!r}; it holds {self.contents()}")
             return names.index(hdu.upper())
-        if self._count < 2 or not isinstance(self._hdu(1), fits.CompImageHDU):
+        if self._count < 2 or self._parts[0].shape or not self._parts[1].packed:
             return hdu
-        if _image_shape(self._hdu(0)) or not (hdu == 0 or "ZSIMPLE" in self._raw_header(1)):
-            return hdu
-        return hdu + 1
+        return hdu + 1 if hdu == 0 or self._was_primary else hdu
 
     def plane(self, hdu: int | str = 0, plane: int | None = None) -> Plane:
         """Open one image for reading windows.
@@ -96,7 +108,7 @@ class FitsFile:
             InputError: no such HDU, no two-dimensional image in it, or the file is cut short.
         """
         index = self.index(hdu)
-        shape = _image_shape(self._hdu(index)) if 0 <= index < self._count else ()
+        shape = self._parts[index].shape if 0 <= index < self._count else ()
         in_cube = len(shape) == 3 and plane is not None and 0 <= plane < shape[0]
         if not (in_cube or (plane is None and _is_flat(shape))):
             what = f"plane {plane} of " if plane is not None else ""
@@ -111,7 +123,7 @@ class FitsFile:
         """Open the image in the HDU of this number in the file, which must hold one."""
         try:
             with quiet():
-                return self._open_plane(index, _image_shape(self._hdu(index)), plane)
+                return self._open_plane(index, self._parts[index].shape, plane)
         except InputError:
             raise
         except DAMAGED as error:
@@ -120,7 +132,7 @@ class FitsFile:
     def header(self, hdu: int | str = 0) -> fits.Header:
         """Return the header of an HDU; of a compressed image, that of the image."""
         with quiet():
-            return self._hdu(self.index(hdu)).header
+            return self.hdus[self.index(hdu)].header
 
     def close(self) -> None:
         """Close the file and free what was decompressed."""
@@ -141,17 +153,17 @@ class FitsFile:
     ) -> None:
         self.close()
 
-    def _hdu(self, index: int) -> Any:
-        with quiet():
-            return self.hdus[index]
+    def _packed_primary(self) -> bool:
+        """Tell whether HDU 1 was the primary one before the file was packed: it has ZSIMPLE."""
+        return self._parts[1].packed and "ZSIMPLE" in self._raw_header(1)
 
     def _raw_header(self, index: int) -> fits.Header:
         """Read a header as it is in the file: of a compressed image, that of its table."""
-        self._file.seek(self._hdu(index).fileinfo()["hdrLoc"])
+        self._file.seek(self.hdus[index].fileinfo()["hdrLoc"])
         return fits.Header.fromfile(self._file)
 
     def _open_plane(self, index: int, shape: tuple[int, ...], plane: int) -> Plane:
-        hdu = self._hdu(index)
+        hdu = self.hdus[index]
         start = hdu.fileinfo()["datLoc"]
         raw = self._raw_header(index)
         axes = [int(raw[f"NAXIS{i + 1}"]) for i in range(int(raw["NAXIS"]))]
@@ -209,27 +221,23 @@ def _whole(plane: Plane) -> npt.NDArray[Any]:
     return plane.read(0, H, 0, W)
 
 
-def _image_shape(hdu: Any) -> tuple[int, ...]:
-    """Return the shape of an image HDU; () for tables, random groups and empty HDUs."""
-    image = isinstance(hdu, fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU)
-    if not image or isinstance(hdu, fits.GroupsHDU):
-        return ()
-    shape = tuple(int(n) for n in hdu.shape)
-    return shape if all(shape) else ()
+def _describe(hdu: Any) -> _Part:
+    """Describe one HDU; one whose header makes no sense must not spoil the others."""
+    try:
+        packed = isinstance(hdu, fits.CompImageHDU)
+        image = packed or isinstance(hdu, fits.PrimaryHDU | fits.ImageHDU)
+        shape: tuple[int, ...] = ()
+        # random groups are a kind of table, though their HDU is an image
+        if image and not isinstance(hdu, fits.GroupsHDU):
+            shape = tuple(int(n) for n in hdu.shape)
+            shape = shape if all(n > 0 for n in shape) else ()
+        kind = "table" if isinstance(hdu, fits.BinTableHDU | fits.TableHDU) else "without pixels"
+        kind = " x ".join(str(n) for n in shape) + " image" if shape else kind
+        return _Part(str(hdu.name), kind, shape, packed)
+    except DAMAGED:
+        return _Part("", "with a damaged header", (), False)
 
 
 def _is_flat(shape: tuple[int, ...]) -> bool:
     """Tell whether a shape is two-dimensional but for leading axes of length 1."""
     return len(shape) >= 2 and all(n == 1 for n in shape[:-2])
-
-
-def _describe(index: int, hdu: Any) -> str:
-    """Describe one HDU in a few words."""
-    shape = _image_shape(hdu)
-    if shape:
-        kind = " x ".join(str(n) for n in shape) + " image"
-    elif isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
-        kind = "table"
-    else:
-        kind = "without pixels"
-    return " ".join(filter(None, [f"HDU {index}", str(hdu.name), kind]))

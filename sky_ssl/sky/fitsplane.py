@@ -13,8 +13,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
+from astropy.io.fits.hdu.compressed._compression import CfitsioException
 
 from sky_ssl.errors import InputError
+from sky_ssl.sky.fitsbytes import DAMAGED
 
 CACHE_BYTES = 256 * 1024 * 1024
 """Decompressed strips kept per process."""
@@ -79,6 +81,8 @@ class StripPlane:
         self._strip_rows = strip_rows
         self._owner = _next_owner()
         self._lock = lock
+        # held whatever the cache does, for strips that are larger than all of it
+        self._last: tuple[int, npt.NDArray[Any]] | None = None
 
     def compute(self, y0: int, y1: int) -> npt.NDArray[Any]:
         """Compute the rows [y0:y1]; (y1 - y0, W)."""
@@ -97,17 +101,25 @@ class StripPlane:
     def close(self) -> None:
         """Free the strips."""
         CACHE.drop(self._owner)
+        self._last = None
 
     def _strip(self, index: int) -> npt.NDArray[Any]:
-        strip = CACHE.get(self._owner, index)
+        strip = self._kept(index)
         if strip is None:
             with self._lock:
-                strip = CACHE.get(self._owner, index)
+                strip = self._kept(index)
                 if strip is None:
                     start = index * self._strip_rows
                     strip = self.compute(start, min(start + self._strip_rows, self.shape[0]))
                     CACHE.put(self._owner, index, strip)
+        self._last = (index, strip)
         return strip
+
+    def _kept(self, index: int) -> npt.NDArray[Any] | None:
+        last = self._last
+        if last is not None and last[0] == index:
+            return last[1]
+        return CACHE.get(self._owner, index)
 
 
 class CompressedPlane(StripPlane):
@@ -126,6 +138,8 @@ class CompressedPlane(StripPlane):
         H, W = (int(n) for n in hdu.shape[-2:])
         tile_rows = int(hdu.tile_shape[-2])
         super().__init__((H, W), tile_rows * max(1, -(-_STRIP_ROWS // tile_rows)), lock)
+        # loads the table of tiles, whose remarks belong to the opening
+        _ = hdu.compressed_data
         self._hdu = hdu
         self._leading = leading
         self._label = label
@@ -134,8 +148,7 @@ class CompressedPlane(StripPlane):
         """Decompress the rows [y0:y1]."""
         try:
             rows = self._hdu.section[(*self._leading, slice(y0, y1))]
-        # what astropy and its C code raise for damaged compressed bytes
-        except (OSError, ValueError, TypeError, RuntimeError, IndexError, MemoryError) as error:
+        except (*DAMAGED, CfitsioException, RuntimeError, MemoryError) as error:
             raise InputError(
                 f"{self._label}: rows {y0} to {y1} cannot be decompressed ({one_line(error)})"
             ) from None

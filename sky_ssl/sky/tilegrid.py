@@ -72,8 +72,8 @@ def sky_to_pixel(
     wcs: WCS, ra: npt.ArrayLike, dec: npt.ArrayLike
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Convert ICRS degrees to pixels (x, y), 0-based; NaN where that position has no pixel."""
-    ra, dec = np.asarray(ra, dtype=np.float64), np.asarray(dec, dtype=np.float64)
-    x, y = np.full((2, *np.broadcast(ra, dec).shape), np.nan)
+    ra, dec = np.broadcast_arrays(np.asarray(ra, np.float64), np.asarray(dec, np.float64))
+    x, y = np.full(ra.shape, np.nan), np.full(ra.shape, np.nan)
     # astropy refuses declinations beyond the poles; NaN passes through
     good = np.isfinite(ra) & (np.abs(dec) <= 90)
     if not good.any():
@@ -101,9 +101,13 @@ def difference(grid: Grid, other: Grid) -> str:
         return ""
     H, W = grid.shape
     x, y = np.meshgrid([0.0, (W - 1) / 2, W - 1.0], [0.0, (H - 1) / 2, H - 1.0])
-    there = sky_to_pixel(other.wcs, *pixel_to_sky(grid.wcs, x, y))
-    offset = np.hypot(there[0] - x, there[1] - y)
+    ra, dec = pixel_to_sky(grid.wcs, x, y)
+    # the corners of an all-sky map lie off the sky
+    on_sky = np.isfinite(ra)
+    there = sky_to_pixel(other.wcs, ra[on_sky], dec[on_sky])
+    offset = np.hypot(there[0] - x[on_sky], there[1] - y[on_sky])
     if np.all(offset < TOLERANCE):
         return ""
-    worst = float(np.nanmax(offset)) if np.isfinite(offset).any() else np.nan
-    return f"its corners lie up to {worst:.3g} pixels off" if worst == worst else "another sky"
+    if not np.isfinite(offset).all():
+        return "another part of the sky"
+    return f"its corners lie up to {offset.max():.3g} pixels off"

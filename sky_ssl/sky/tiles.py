@@ -86,11 +86,25 @@ class Tile:
         left, right = max(x0, 0), min(x1, W)
         if top < bottom and left < right:
             for c, name in enumerate(names):
-                image = self._reprojected.get(name) or self._images.get(name)
-                if image is not None:
-                    inside = image.read(top, bottom, left, right)
+                inside = self._read_band(name, (top, bottom, left, right))
+                if inside is not None:
                     pixels[c, top - y0 : bottom - y0, left - x0 : right - x0] = inside
         return pixels
+
+    def _read_band(
+        self, name: str, window: tuple[int, int, int, int]
+    ) -> npt.NDArray[np.float32] | None:
+        """Read one band; None if it is missing or, with a line in `problems`, damaged there."""
+        image = self._reprojected.get(name) or self._images.get(name)
+        if image is None:
+            return None
+        try:
+            return image.read(*window)
+        except InputError as error:
+            line = f"tile {self.name}: {error}"
+            if line not in self.problems:
+                self.problems.append(line)
+            return None
 
     def pixel_to_sky(
         self, x: npt.ArrayLike, y: npt.ArrayLike
