@@ -33,7 +33,7 @@ class RunLog:
         start: int,
         steps: int,
         table: Mapping[str, Any],
-        wandb: str = "disabled",
+        wandb: Any = "disabled",
         project: str = "sky_ssl",
     ) -> None:
         self.path = run / "metrics.jsonl"

@@ -24,8 +24,9 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
     Matrices decay; biases, norms and learned patches and tokens (fewer than two dimensions, or
     named so by the model in `no_weight_decay`) do not.
     """
-    exempt = getattr(model, "no_weight_decay", set)()
-    decay, plain = [], []
+    exempt: set[str] = getattr(model, "no_weight_decay", set)()
+    decay: list[nn.Parameter] = []
+    plain: list[nn.Parameter] = []
     for name, weight in model.named_parameters():
         if weight.requires_grad:
             (plain if weight.ndim < 2 or name in exempt else decay).append(weight)
