@@ -152,7 +152,11 @@ class CompressedPlane(StripPlane):
             raise InputError(
                 f"{self._label}: rows {y0} to {y1} cannot be decompressed ({one_line(error)})"
             ) from None
-        return native(np.asarray(rows))
+        values = native(np.asarray(rows))
+        # astropy takes a BLANK of 0 for none
+        if self._hdu.header.get("BLANK") == 0 and values.dtype.kind == "f":
+            values[values == float(self._hdu.header.get("BZERO", 0.0))] = np.nan
+        return values
 
 
 class PlainPlane:

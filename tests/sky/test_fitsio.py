@@ -201,3 +201,15 @@ def test_strips_are_decompressed_once(tmp_path: Path, monkeypatch: pytest.Monkey
         for x in range(0, 64, 16):
             plane.read(10, 20, x, x + 16)
     assert calls == [(0, 64)]
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_blank_may_be_zero(tmp_path: Path, packed: bool) -> None:
+    """A BLANK of 0 makes zeros NaN, in plain and in compressed images."""
+    path = tmp_path / "image.fits"
+    image = np.arange(-5, 15, dtype=np.int32).reshape(4, 5)
+    hdu = fits.CompImageHDU(image) if packed else fits.ImageHDU(image)
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(path)
+    with fits.open(path, mode="update", disable_image_compression=True) as hdus:
+        hdus[1].header["BLANK"] = 0
+    np.testing.assert_array_equal(read_image(path), np.where(image == 0, np.nan, image))
