@@ -1,5 +1,7 @@
 """The order of images, and randomness as a function of the step."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -50,7 +52,7 @@ def test_draws_do_not_depend_on_the_number_of_ranks(cuts: list[int]) -> None:
 
     pieces = [
         draw_for_share(draw, seed=3, step=9, share=slice(a, b), device=torch.device("cpu"))[0]
-        for a, b in zip(cuts[:-1], cuts[1:], strict=True)
+        for a, b in itertools.pairwise(cuts)
     ]
     (whole,) = draw_for_share(draw, seed=3, step=9, share=slice(0, 256), device=torch.device("cpu"))
     assert torch.equal(torch.cat(pieces), whole)

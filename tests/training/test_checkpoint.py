@@ -1,0 +1,120 @@
+"""Checkpoints: whole or not there, never unpickled."""
+
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sky_ssl.errors import InputError
+from sky_ssl.model.config import ModelConfig
+from sky_ssl.model.embedding import TokenStatistics
+from sky_ssl.model.simmim import SimMIM
+from sky_ssl.sky.cutouts import CutoutInfo
+from sky_ssl.training import checkpoint
+from sky_ssl.training.config import Config, config_table
+
+INFO = CutoutInfo("test", ("g", "r"), 0.2, (30.0, 27.0), sky_sigma=(1e-12, 2.0))
+CONFIG = Config(model=ModelConfig(width=16, depth=1, heads=2, image_size=16, patch_size=4))
+
+
+def save(run: Path, step: int, **settings: object) -> SimMIM:
+    torch.manual_seed(step)
+    model = SimMIM(CONFIG.model, INFO.sky_sigma or ())
+    statistics = TokenStatistics(torch.zeros(16), torch.ones(16))
+    tensors = {
+        "model": model.state_dict(),
+        "optimizer": {"0.step": torch.tensor(float(step))},
+        "tokens": {"mean": statistics.mean, "std": statistics.std},
+    }
+    state = checkpoint.Checkpoint(run, step, INFO, config_table(CONFIG), {"validation_loss": 1.0})
+    checkpoint.save_checkpoint(run, state, tensors, **settings)  # type: ignore[arg-type]
+    return model
+
+
+def test_what_is_saved_comes_back(tmp_path: Path) -> None:
+    """Weights, bands, zero points, noise and statistics are those that were saved."""
+    model = save(tmp_path, 7)
+    loaded, state = checkpoint.load_model(tmp_path)
+    assert state.info == INFO
+    assert state.step == 7
+    assert state.model_config == CONFIG.model
+    for name, value in model.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], value)
+    assert torch.equal(checkpoint.load_token_statistics(state.folder).std, torch.ones(16))
+
+
+def test_the_last_few_and_the_best_are_kept(tmp_path: Path) -> None:
+    """With keep=2, the best one stays besides; `best` and `latest` find theirs."""
+    for step in range(1, 6):
+        save(tmp_path, step, keep=2, best=step == 2)
+    kept = sorted(p.name for p in (tmp_path / "checkpoint").glob("step-*"))
+    assert kept == ["step-00000002", "step-00000004", "step-00000005"]
+    assert checkpoint.load_model(tmp_path)[1].step == 2
+    assert checkpoint.load_model(tmp_path, "latest")[1].step == 5
+
+
+def test_a_pickle_is_not_opened(tmp_path: Path) -> None:
+    """A pickle named .safetensors is refused by name and its code does not run."""
+
+    class Hostile:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (Path.touch, (tmp_path / "pwned",))
+
+    (tmp_path / "model.safetensors").write_bytes(pickle.dumps(Hostile()))
+    with pytest.raises(InputError, match=r"model\.safetensors: not a complete safetensors file"):
+        checkpoint.read_tensors(tmp_path / "model.safetensors")
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_damaged_checkpoints_are_named(tmp_path: Path) -> None:
+    """Weights cut short, a foreign state and an empty folder each give a clear line."""
+    with pytest.raises(InputError, match="no checkpoint here"):
+        checkpoint.load_model(tmp_path)
+    save(tmp_path, 1)
+    folder = tmp_path / "checkpoint" / "step-00000001"
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(InputError, match=r"model\.safetensors"):
+        checkpoint.load_model(tmp_path)
+    (folder / "state.json").write_text("{}")
+    with pytest.raises(InputError, match="not a checkpoint of this package"):
+        checkpoint.load_model(tmp_path)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from test_checkpoint import save
+run = Path(sys.argv[2])
+for step in range(1, 1_000_000):
+    save(run, step)
+    print(step, flush=True)
+"""
+
+
+def test_interruptions_at_random_instants_lose_nothing(tmp_path: Path) -> None:
+    """At fifty random instants of writing, the last checkpoint announced is on the disk, whole."""
+    rng = np.random.default_rng()
+    code = [sys.executable, "-c", WRITER, str(Path(__file__).parent), str(tmp_path)]
+    with subprocess.Popen(code, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for look in range(50):
+            announced = int(process.stdout.readline())
+            time.sleep(float(rng.uniform(0, 0.02)))
+            # What lies on the disk while the writer stands still is what a kill would leave
+            process.send_signal(signal.SIGSTOP)
+            model, state = checkpoint.load_model(tmp_path, "latest")
+            assert state.step >= announced
+            torch.manual_seed(state.step)
+            expected = SimMIM(CONFIG.model, INFO.sky_sigma or ())
+            assert torch.equal(model.decoder.weight, expected.decoder.weight)
+            process.send_signal(signal.SIGCONT if look < 49 else signal.SIGKILL)
+    save(tmp_path, 2_000_000)
+    assert not list((tmp_path / "checkpoint").glob(".partial-*"))
