@@ -6,6 +6,7 @@ error. Bad input ends with one line and status 2. What a subcommand needs is imp
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,11 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"sky-ssl {args.command}: stopped; repeat the command to go on", file=sys.stderr)
         return 130
+    if os.environ.get("RANK", "0") != "0":  # under torchrun one rank speaks for all
+        return 0
     if args.json:
         print(json.dumps(result, indent=1, default=str))
     else:
         print("\n".join(_lines(result)))
-    return 1 if result.get("problems") and args.command == "info" else 0
+    return 0
 
 
 def _lines(result: dict[str, Any]) -> list[str]:
