@@ -43,6 +43,9 @@ class ModelConfig:
         _choice("size", self.size, tuple(SIZES))
         _choice("scaling", self.scaling, ("asinh", "clip"))
         _choice("loss", self.loss, ("l1", "mse", "huber"))
+        for name in ("width", "depth", "heads"):
+            if getattr(self, name) < 0:
+                raise InputError(f"model.{name} = {getattr(self, name)}: must be 0 or more")
         for name in ("image_size", "patch_size"):
             if getattr(self, name) < 1:
                 raise InputError(f"model.{name} = {getattr(self, name)}: must be at least 1")
@@ -59,13 +62,15 @@ class ModelConfig:
                 f"model.mask_ratio_min, mask_ratio_max = {self.mask_ratio_min}, "
                 f"{self.mask_ratio_max}: must be 0 to 1 and in this order"
             )
-        for name in ("hide_band", "drop_path"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"model.{name} = {getattr(self, name)}: must be 0 to 1")
-        if not self.softening > 0 or not self.clip_low < self.clip_high:
+        if not 0 <= self.hide_band <= 1:
+            raise InputError(f"model.hide_band = {self.hide_band}: must be 0 to 1")
+        if not 0 <= self.drop_path < 1:
+            raise InputError(f"model.drop_path = {self.drop_path}: must be 0 or more and below 1")
+        if not self.softening >= 1e-3:
+            raise InputError(f"model.softening = {self.softening}: must be 0.001 or more")
+        if not self.clip_low < self.clip_high:
             raise InputError(
-                f"model.softening = {self.softening} must be above 0, and clip_low = "
-                f"{self.clip_low} below clip_high = {self.clip_high}"
+                f"model.clip_low = {self.clip_low}: must be below clip_high = {self.clip_high}"
             )
 
     @property

@@ -1,7 +1,8 @@
 """The one definition of the embedding of an image.
 
 Tokens are standardised with mean and deviation over all patches of a fixed sample of the training
-survey, so that the origin is blank sky, and then pooled.
+survey, so that the origin is blank sky, and then pooled. Precision is the caller's: inside a block
+of `torch.autocast` the network runs in bf16, and the result is float32 all the same.
 """
 
 from collections.abc import Iterable
@@ -38,12 +39,14 @@ def token_statistics(encoder: Encoder, batches: Iterable[torch.Tensor]) -> Token
     Raises:
         InputError: if there is no image.
     """
-    count, total, squares = 0, torch.zeros(()), torch.zeros(())
+    count = 0
+    total = squares = torch.zeros(encoder.width, dtype=torch.float64)
     with _evaluation(encoder):
         for images in batches:
-            tokens = _patch_tokens(encoder, images).flatten(0, 1).double().cpu()
+            tokens = _patch_tokens(encoder, images).flatten(0, 1).double()
             count += len(tokens)
-            total, squares = total + tokens.sum(0), squares + tokens.square().sum(0)
+            total = total + tokens.sum(0).cpu()
+            squares = squares + tokens.square().sum(0).cpu()
     if not count:
         raise InputError("no image to measure the statistics of the tokens on")
     mean = total / count
@@ -64,18 +67,24 @@ def embed(
     Args:
         encoder: used in evaluation mode; its mode is restored.
         images: (B, C, H, W) in physical units, NaN = no data, on the encoder's device.
-        statistics: of the tokens, from the training survey.
+        statistics: of the tokens, from the training survey; each token is standardised with them.
         pooling: "central": the central 2 x 2 tokens (3 x 3 of an odd grid), concatenated;
             "central16": the central 4 x 4 (5 x 5) averaged; "mean", "max": over all patches;
-            "cls": the class token; "mean+central": both, concatenated.
+            "cls": the class token as it is; "mean+central": both, concatenated.
 
     Returns:
         (B, D) float32, D as `embedding_dim` says.
 
     Raises:
-        InputError: on an unknown pooling, or "cls" without a class token.
+        InputError: on an unknown pooling, "cls" without a class token, statistics of another
+            network, or images of other bands or another size.
     """
     _check_pooling(encoder.config, pooling)
+    if statistics.mean.shape != (encoder.width,) or statistics.std.shape != (encoder.width,):
+        raise InputError(
+            f"token statistics of shape {tuple(statistics.mean.shape)}: this model has tokens of "
+            f"{encoder.width} numbers"
+        )
     device = images.device
     mean, std = statistics.mean.to(device), statistics.std.to(device)
     with _evaluation(encoder):

@@ -17,7 +17,7 @@ def random_masks(
 
     The share of hidden patches is one uniform draw per image and the same in each band; which
     patches is drawn per band, unless `shared_mask`. With probability `hide_band` one band of an
-    image, the same for all places, is hidden as a whole.
+    image is hidden as a whole besides.
 
     Args:
         n: images.
@@ -37,7 +37,7 @@ def random_masks(
     noise = torch.rand(n, drawn, patches, generator=generator, device=device)
     rank = noise.argsort(dim=-1).argsort(dim=-1)
     mask = (rank < hidden).expand(n, n_bands, patches).clone()
-    if config.hide_band:
+    if config.hide_band and n_bands > 1:  # of one band nothing would be left to predict it from
         whole = torch.rand(n, generator=generator, device=device) < config.hide_band
         which = torch.randint(n_bands, (n,), generator=generator, device=device)
         bands = torch.arange(n_bands, device=device)
@@ -60,5 +60,7 @@ def hidden_pixels(images: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     Returns:
         A scalar tensor, on the device of the images.
     """
-    patch_size = images.shape[-1] // mask.shape[-1]
-    return (to_pixels(mask, patch_size) & images.isfinite()).sum()
+    B, C, gh, gw = mask.shape
+    patch_size = images.shape[-1] // gw
+    finite = images.isfinite().reshape(B, C, gh, patch_size, gw, patch_size)
+    return (finite & mask[:, :, :, None, :, None]).sum()

@@ -11,8 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from sky_ssl.model.config import ModelConfig
-from sky_ssl.model.encoder import Encoder, patchify, unpatchify
-from sky_ssl.model.masking import to_pixels
+from sky_ssl.model.encoder import Encoder, mask_of_patches, patchify, unpatchify
 
 
 class SimMIM(nn.Module):
@@ -71,11 +70,14 @@ class SimMIM(nn.Module):
             (B, C, H, W) float32 in scaled units, or in units of each patch's own deviation where
             the target is normalised.
         """
-        return self._decode(self.encoder.tokens(images, mask))
+        patches = self._decode(self.encoder.tokens(images, mask)).float()
+        return unpatchify(patches, self.config.patch_size, self.grid)
 
     def _decode(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Give the patches (B, T, C, p p) of tokens."""
         tokens = tokens[:, 1:] if self.config.cls_token else tokens
-        return unpatchify(self.decoder(tokens), self.config.patch_size, self.grid).float()
+        decoded: torch.Tensor = self.decoder(tokens)
+        return decoded.unflatten(-1, (self.encoder.n_bands, -1))
 
     def forward(
         self, images: torch.Tensor, mask: torch.Tensor
@@ -87,22 +89,28 @@ class SimMIM(nn.Module):
             mask: (B, C, gh, gw), True = hidden.
 
         Returns:
-            The sum of the loss over these pixels, and their number: the caller divides by the
-            number over the whole batch.
+            The sum of the loss over these pixels, in float32, and their number: the caller divides
+            by the number over the whole batch.
         """
-        scaled = self.encoder.scaling(images)
-        counts = to_pixels(mask, self.config.patch_size) & scaled.isfinite()
-        target = self._normalised(scaled) if self.config.normalize_target else scaled
-        target = torch.where(counts, target, 0.0)
-        prediction = torch.where(counts, self._decode(self.encoder(scaled, mask)), 0.0)
-        loss = {"l1": F.l1_loss, "mse": F.mse_loss, "huber": F.smooth_l1_loss}[self.config.loss]
-        return loss(prediction, target, reduction="sum"), counts.sum()
+        patches = patchify(self.encoder.scaling(images), self.config.patch_size)
+        counts = mask_of_patches(mask) & ~patches.isnan()
+        target = _normalised(patches) if self.config.normalize_target else patches
+        difference = self._decode(self.encoder(patches, mask)).float() - target
+        # Where nothing counts the target may be NaN: replaced before the loss, so that no gradient
+        # of it is NaN
+        difference = torch.where(counts, difference, 0.0)
+        return self._loss(difference).sum(), counts.sum()
 
-    def _normalised(self, scaled: torch.Tensor) -> torch.Tensor:
-        """Bring each patch of each band to mean 0 and deviation 1 over its pixels with data."""
-        p = self.config.patch_size
-        B, T, _ = (patches := patchify(scaled, p)).shape
-        patches = patches.view(B, T, self.encoder.n_bands, p * p)
-        mean = patches.nanmean(-1, keepdim=True)
-        variance = (patches - mean).square().nanmean(-1, keepdim=True)
-        return unpatchify(((patches - mean) / (variance + 1e-6).sqrt()).flatten(2), p, self.grid)
+    def _loss(self, difference: torch.Tensor) -> torch.Tensor:
+        if self.config.loss == "l1":
+            return difference.abs()
+        if self.config.loss == "mse":
+            return difference.square()
+        return F.huber_loss(difference, torch.zeros_like(difference), reduction="none")
+
+
+def _normalised(patches: torch.Tensor) -> torch.Tensor:
+    """Bring each patch (B, T, C, p p) to mean 0 and deviation 1 over its pixels with data."""
+    mean = patches.nanmean(-1, keepdim=True)
+    variance = (patches - mean).square().nanmean(-1, keepdim=True)
+    return (patches - mean) / (variance + 1e-6).sqrt()
