@@ -5,7 +5,7 @@ BIN := .venv/bin
 .PHONY: app test install clean
 
 app: .venv/installed
-	$(BIN)/sky-ssl demo
+	$(BIN)/sky-ssl --help
 
 install: .venv/installed
 

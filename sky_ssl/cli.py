@@ -63,51 +63,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"sky_ssl {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    p = _command(commands, "demo", _demo, "build a demo workspace: mock sky, model, embeddings")
-    p.add_argument("--workspace", type=Path, help="folder (default: workspace/ here)")
-    p.add_argument("--n", type=int, default=12_000, help="mock cutouts (default 12000)")
-    p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--steps", type=int, default=0, help="training steps (default: as configured)")
-
-    p = _command(commands, "mock", _mock, "make mock survey cutouts with truth columns")
-    p.add_argument("--out", type=Path, required=True, help="cutout file to write")
-    p.add_argument("--n", type=int, default=12_000)
-    p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--preset", choices=("native", "wide"), default="native")
-    p.add_argument(
-        "--enrich",
-        action="append",
-        default=[],
-        metavar="CLASS=N",
-        help="N more objects of a class; may be repeated",
-    )
-    p.add_argument("--workers", type=int, default=0, help="processes (default: all cores)")
-    p.add_argument("--sheet", type=Path, help="also draw a contact sheet (PNG)")
-
     p = _command(commands, "detect", _detect, "detect sources on tiles")
     _tiles(p)
     p.add_argument(
         "--out", type=Path, required=True, help="catalogue: .csv .ecsv .fits .vot .parquet"
     )
     p.add_argument("--threshold", type=float, default=1.5, help="per pixel, in sigma (default 1.5)")
-
-    p = _command(commands, "cut", _cut, "cut images of objects out of tiles")
-    _tiles(p)
-    p.add_argument("--out", type=Path, required=True, help="cutout file to write")
-    how = p.add_mutually_exclusive_group(required=True)
-    how.add_argument("--random", type=int, metavar="N", help="N random cutouts per tile")
-    how.add_argument("--grid", type=float, metavar="OVERLAP", help="a grid, overlap 0 to 0.9")
-    how.add_argument("--catalogue", type=Path, help="objects: CSV, ECSV, FITS, VOTable, Parquet")
-    p.add_argument("--fov", type=float, help="field of view, arcsec (default: SIZE native pixels)")
-    p.add_argument("--size", type=int, default=64, help="pixels a side (default 64)")
-    p.add_argument(
-        "--edge",
-        choices=("pad", "skip"),
-        default="pad",
-        help="objects at the edge: pad with no data, or skip",
-    )
-    p.add_argument("--dtype", choices=("float32", "float16"), default="float32")
-    p.add_argument("--seed", type=int, default=0)
 
     p = _command(commands, "embed", _embed, "embed cutouts with a trained model")
     p.add_argument("--run", required=True, dest="run_dir", help="run directory or checkpoint")
@@ -165,52 +126,36 @@ def _bar(args: argparse.Namespace, label: str, unit: str) -> Progress:
     return terminal(label, unit)
 
 
-def _demo(args: argparse.Namespace) -> dict[str, Any]:
-    from sky_ssl.demo import build_demo
-    from sky_ssl.workspace import open_workspace
+def _find_tiles(args: argparse.Namespace) -> tuple[Any, Any]:
+    """Give the survey and its tiles among the files and folders named."""
+    from sky_ssl.sky.survey import load_survey
+    from sky_ssl.sky.tiles import find_tiles
 
-    return build_demo(
-        open_workspace(args.workspace), n=args.n, seed=args.seed, steps=args.steps or None
-    )
-
-
-def _mock(args: argparse.Namespace) -> dict[str, Any]:
-    from sky_ssl.sky.mock import write_mock
-
-    enrich = {}
-    for item in args.enrich:
-        name, _, count = item.partition("=")
-        if not count.isdigit():
-            raise InputError(f"--enrich {item}: give CLASS=N, for instance dwarf=2000")
-        enrich[name] = int(count)
-    write_mock(
-        args.out,
-        args.n,
-        seed=args.seed,
-        preset=args.preset,
-        enrich=enrich,
-        progress=_bar(args, "mock sky", "cutout"),
-        workers=args.workers or None,
-    )
-    if args.sheet:
-        from sky_ssl.figures.contact import save_contact_sheet
-        from sky_ssl.sky.cutoutset import open_cutouts
-
-        cutouts = open_cutouts(args.out)
-        save_contact_sheet(args.sheet, cutouts.read(slice(0, 100)), cutouts.info)
-    return _info_of(args.out)
+    survey = load_survey(args.survey)
+    tiles, report = find_tiles(args.tiles, survey, min_bands=args.min_bands)
+    _warn(report)
+    if not tiles:
+        raise InputError(f"{args.tiles[0]}: no tile of {survey.name} found here")
+    return survey, tiles
 
 
 def _detect(args: argparse.Namespace) -> dict[str, Any]:
     from sky_ssl.sky.catalogue import write_catalogue
-    from sky_ssl.sky.detect import detect_tiles
-    from sky_ssl.sky.survey import load_survey
+    from sky_ssl.sky.detect import DetectConfig, detect_tiles
 
-    raise NotImplementedError
-
-
-def _cut(args: argparse.Namespace) -> dict[str, Any]:
-    raise NotImplementedError
+    survey, tiles = _find_tiles(args)
+    table, problems = detect_tiles(
+        tiles,
+        survey,
+        config=DetectConfig(threshold=args.threshold),
+        reproject=args.reproject,
+        workers=args.workers,
+        progress=_bar(args, "detect", "tile"),
+    )
+    _warn(problems)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    write_catalogue(table, args.out)
+    return {"path": str(args.out), "tiles": len(tiles), "rows": len(table), "problems": problems}
 
 
 def _embed(args: argparse.Namespace) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = [
     "workspace", "sky", "probes", "model", "training", "embedding", "explore", "evaluate",
-    "info", "demo", "cli",
+    "info", "cli",
 ]  # fmt: skip
 GROUND = {"errors", "progress"}
 SEPARATE = {("sky", "probes"), ("probes", "sky")}
@@ -22,7 +22,7 @@ HEAVY = {
     "timm": ("sky_ssl/model",),
     "wandb": ("sky_ssl/training/log.py",),
     "sklearn": ("sky_ssl/probes", "sky_ssl/explore", "sky_ssl/evaluate"),
-    "sep": ("sky_ssl/sky/detect.py", "sky_ssl/sky/photometry.py"),
+    "sep": ("sky_ssl/sky/detect.py", "sky_ssl/sky/extraction.py", "sky_ssl/sky/photometry.py"),
 }
 
 

@@ -178,7 +178,9 @@ def config_from_table(
             )
         else:
             values[section][name] = text
-    sections: dict[str, Any] = {n: _build(cls, n, values[n], source) for n, cls in _SECTIONS.items()}
+    sections: dict[str, Any] = {
+        n: _build(cls, n, values[n], source) for n, cls in _SECTIONS.items()
+    }
     is_table = isinstance(survey, Mapping)
     return Config(
         survey="" if is_table else str(survey),

@@ -156,9 +156,9 @@ def _regions(
         with open_tile(files, survey) as tile:
             H, W = tile.shape
             shapes.append((H, W))
-            centre = None if tile.wcs is None else tile.wcs.pixel_to_world(W / 2, H / 2).icrs
-            ra.append(np.nan if centre is None else centre.ra.deg)
-            dec.append(np.nan if centre is None else centre.dec.deg)
+            longitude, latitude = tile.pixel_to_sky(W / 2, H / 2)
+            ra.append(float(longitude))
+            dec.append(float(latitude))
     regions: dict[str, list[Region]] = {"train": [], "validation": []}
     rows = [(int(low * H), int(high * H)) for H, _ in shapes]
     parts: npt.NDArray = np.full(len(tiles), "train")
