@@ -34,13 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"sky-ssl {args.command}: stopped; repeat the command to go on", file=sys.stderr)
         return 130
+    broken = result.get("kind") == "unreadable"
     if os.environ.get("RANK", "0") != "0":  # under torchrun one rank speaks for all
         return 0
     if args.json:
         print(json.dumps(result, indent=1, default=str))
+    elif broken:
+        print(f"sky-ssl {args.command}: {result['problems'][0]}", file=sys.stderr)
     else:
         print("\n".join(_lines(result)))
-    return 0
+    return 2 if broken else 0
 
 
 def _lines(result: dict[str, Any]) -> list[str]:
