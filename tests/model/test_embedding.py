@@ -1,0 +1,99 @@
+"""Token statistics and poolings, beside what test_model.py checks of them."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from sky_ssl.errors import InputError
+from sky_ssl.model.embedding import TokenStatistics, embed, embedding_dim, token_statistics
+from sky_ssl.model.simmim import SimMIM
+
+Make = Callable[..., SimMIM]
+Sky = Callable[..., torch.Tensor]
+NEUTRAL = TokenStatistics(mean=torch.zeros(32), std=torch.ones(32))
+
+
+@pytest.mark.parametrize(
+    ("grid", "central"),
+    [(1, [0]), (2, [0, 1, 2, 3]), (3, list(range(9))), (4, [5, 6, 9, 10])],
+)
+def test_central_tokens(small_model: Make, sky: Sky, grid: int, central: list[int]) -> None:
+    """2 x 2 of an even grid, 3 x 3 of an odd one, and what there is of a smaller one."""
+    model = small_model(image_size=4 * grid).eval()
+    images = sky(2, 3, 4 * grid)
+    tokens = model.encoder.tokens(images)
+    expected = tokens[:, central].flatten(1)
+    torch.testing.assert_close(embed(model.encoder, images, NEUTRAL), expected)
+    assert embedding_dim(model.config) == expected.shape[1]
+
+
+def test_poolings_are_what_their_names_say(small_model: Make, sky: Sky) -> None:
+    """Each pooling equals its own definition on the tokens of an 8 x 8 grid."""
+    model, images = small_model(image_size=32, cls_token=True).eval(), sky(2, 3, 32)
+    tokens = model.encoder.tokens(images)
+    patches = tokens[:, 1:]
+    middle = patches.view(2, 8, 8, 32)[:, 2:6, 2:6].reshape(2, 16, 32)
+    central = patches.view(2, 8, 8, 32)[:, 3:5, 3:5].flatten(1)
+    expected = {
+        "mean": patches.mean(1),
+        "max": patches.max(1).values,
+        "central16": middle.mean(1),
+        "cls": tokens[:, 0],
+        "mean+central": torch.cat([patches.mean(1), central], 1),
+    }
+    for pooling, value in expected.items():
+        out = embed(model.encoder, images, NEUTRAL, pooling)
+        torch.testing.assert_close(out, value)
+        assert out.shape[1] == embedding_dim(model.config, pooling)
+
+
+def test_statistics_do_not_hang_on_the_batches(small_model: Make, sky: Sky) -> None:
+    """One batch or many, with a number that never changes: the same finite statistics."""
+    encoder, images = small_model().encoder, sky(9)
+    with torch.no_grad():
+        encoder.norm.weight[3] = 0
+    one, many = token_statistics(encoder, [images]), token_statistics(encoder, images.split(2))
+    torch.testing.assert_close(one.mean, many.mean)
+    torch.testing.assert_close(one.std, many.std)
+    assert (one.std > 0).all()
+    assert embed(encoder, images, one).isfinite().all()
+
+
+def test_no_gradient_no_change_of_mode(small_model: Make, sky: Sky) -> None:
+    """An embedding is a plain float32 array, in bf16 too, and leaves the network as it was."""
+    model = small_model(drop_path=0.5).train()
+    with torch.autocast("cpu", torch.bfloat16):
+        rows = embed(model.encoder, sky(), NEUTRAL)
+        assert torch.equal(rows, embed(model.encoder, sky(), NEUTRAL))
+    assert rows.dtype == torch.float32
+    assert not rows.requires_grad
+    assert model.encoder.training
+    assert model.encoder.blocks[0].training
+
+
+def test_mode_is_restored_after_an_error(small_model: Make, sky: Sky) -> None:
+    """Images of the wrong size leave a network in training mode in training mode."""
+    encoder = small_model().train().encoder
+    with pytest.raises(InputError, match="the model takes"):
+        embed(encoder, sky(1, 3, 8), NEUTRAL)
+    assert encoder.training
+
+
+def test_no_image_and_all_nan(small_model: Make, sky: Sky) -> None:
+    """An empty batch gives no rows; an image without data gives a finite one."""
+    encoder = small_model().encoder
+    assert embed(encoder, sky(0), NEUTRAL).shape == (0, 4 * 32)
+    assert embed(encoder, torch.full((1, 3, 16, 16), torch.nan), NEUTRAL).isfinite().all()
+
+
+def test_refused(small_model: Make, sky: Sky) -> None:
+    """Statistics of another network, none at all, and unknown poolings are named."""
+    encoder = small_model().encoder
+    other = TokenStatistics(mean=torch.zeros(8), std=torch.ones(8))
+    with pytest.raises(InputError, match=r"statistics of shape \(8,\): .* tokens of 32"):
+        embed(encoder, sky(), other)
+    with pytest.raises(InputError, match="no image to measure"):
+        token_statistics(encoder, [])
+    with pytest.raises(InputError, match="pooling 'attention': allowed are central, mean"):
+        embedding_dim(encoder.config, "attention")
