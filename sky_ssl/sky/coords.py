@@ -163,7 +163,11 @@ def unit_vectors(ra: npt.ArrayLike, dec: npt.ArrayLike) -> Degrees:
 
 
 def first_of_each(
-    ra: npt.ArrayLike, dec: npt.ArrayLike, arcsec: float, order: npt.NDArray[np.integer]
+    ra: npt.ArrayLike,
+    dec: npt.ArrayLike,
+    arcsec: float,
+    order: npt.NDArray[np.integer],
+    groups: npt.NDArray | None = None,
 ) -> npt.NDArray[np.bool_]:
     """Choose objects so that none lies within a distance of one chosen before.
 
@@ -171,6 +175,7 @@ def first_of_each(
         ra, dec: (N,) degrees; objects without a position are all kept.
         arcsec: the distance; 0 keeps all.
         order: (N,) row numbers, the best object first.
+        groups: (N,) if given, objects of one group do not exclude each other.
 
     Returns:
         (N,) True = kept.
@@ -184,9 +189,11 @@ def first_of_each(
         return keep
     chord = 2 * np.sin(np.radians(arcsec / 3600) / 2)
     pairs = cKDTree(unit_vectors(ra[known], dec[known])).query_pairs(chord, output_type="ndarray")
+    pairs = known[pairs.reshape(-1, 2)]
+    if groups is not None:
+        pairs = pairs[groups[pairs[:, 0]] != groups[pairs[:, 1]]]
     rank = np.empty(ra.size, dtype=np.int64)
     rank[order] = np.arange(ra.size)
-    pairs = known[pairs.reshape(-1, 2)]
     swap = rank[pairs[:, 0]] > rank[pairs[:, 1]]
     pairs[swap] = pairs[swap][:, ::-1]
     # best first: an object that was dropped itself drops no other
