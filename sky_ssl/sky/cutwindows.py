@@ -19,6 +19,7 @@ Floats = npt.NDArray[np.float64]
 Images = npt.NDArray[np.float32]
 
 _ROUNDS = 20  # of drawing random centres again where there is no data
+_AT_ONCE = 16  # least number drawn in a round
 
 
 @dataclass(frozen=True)
@@ -130,11 +131,11 @@ def _draw(
     kept: list[tuple[Floats, Floats, Images]] = []
     need = windows.draw
     for _ in range(_ROUNDS):
-        x, y = random_centres(tile.shape, need, side, generator)
+        x, y = random_centres(tile.shape, max(need, _AT_ONCE), side, generator)
         images = cut_tile(tile, x, y, size=config.size, binning=binning)
-        keep = _enough(images, config.min_coverage)
+        keep = np.flatnonzero(_enough(images, config.min_coverage))[:need]
         kept.append((x[keep], y[keep], images[keep]))
-        need -= int(keep.sum())
+        need -= len(keep)
         if not need:
             break
     x, y, images = (np.concatenate(parts) for parts in zip(*kept, strict=True))
