@@ -9,6 +9,8 @@ import numpy.typing as npt
 Features = npt.NDArray[np.float64]
 
 _APERTURE = 16.0  # pixels, radius for the total flux
+_CORE = 5.0  # pixels, radius in which something must be seen before it has a size
+_DETECTED = 5.0  # sigma, in the sum of all bands
 _RADII = np.array([2.0, 3, 4, 5, 6, 8, 10, 12, 14, 16, 20])  # pixels, of the curve of growth
 
 
@@ -21,7 +23,7 @@ def photometry(images: npt.NDArray[np.floating], sky_sigma: npt.ArrayLike) -> Fe
 
     Returns:
         (N, 2 C): C asinh fluxes in units of their noise, C - 1 differences of neighbouring ones,
-        and the half-light radius [pixels] in the sum of all bands. A band without data gets the
+        and the half-light radius [pixels] in the sum of all bands, 0 where nothing is detected. A band without data gets the
         median of the set.
     """
     sigma = np.asarray(sky_sigma, dtype=np.float64)
@@ -31,7 +33,10 @@ def photometry(images: npt.NDArray[np.floating], sky_sigma: npt.ArrayLike) -> Fe
     flux = np.arcsinh(growth[:, :, place] / noise)
     flux = np.where(np.isnan(flux), np.nanmedian(flux, axis=0), flux)
     total = np.nansum(growth / sigma[:, None], axis=1)  # (N, R)
-    size = _half_light(radius, total, place)
+    seen = np.isfinite(growth[:, :, 0]).sum(axis=1)  # bands
+    first = int(np.argmin(np.abs(radius - _CORE)))
+    detected = total[:, first] > _DETECTED * np.sqrt(area[first] * np.maximum(seen, 1))
+    size = np.where(detected, _half_light(radius, total, place), 0.0)
     return np.column_stack([flux, np.diff(flux, axis=1), size])
 
 

@@ -36,11 +36,11 @@ def sky_stretch(sky_sigma: npt.ArrayLike, weights: npt.ArrayLike = (0.85, 1.0, 1
 
 
 def lupton_rgb(images: Floats, stretch: Stretch) -> npt.NDArray[np.uint8]:
-    """Colour pictures of (B, 3, H, W) images in the order red, green, blue.
+    """Make colour pictures of images in the order red, green, blue.
 
     Args:
-        images: (B, 3, H, W) physical, NaN = no data. A pixel with data in some bands only shows
-            these; one with none is `NO_DATA`.
+        images: (B, 3, H, W) physical, NaN = no data. Where some of the bands have none, the mean
+            of the others stands in, so that the pixel is grey; where all have none, `NO_DATA`.
         stretch: see `Stretch`.
 
     Returns:
@@ -53,7 +53,13 @@ def lupton_rgb(images: Floats, stretch: Stretch) -> npt.NDArray[np.uint8]:
         raise ValueError(f"images of {three} bands: a colour picture takes 3")
     empty = np.isnan(images).all(axis=1)
     weights = np.asarray(stretch.weights, dtype=np.float32)[:, None, None]
-    filled = np.where(np.isnan(images), stretch.black / weights, images) * weights
+    light = images * weights
+    known = np.isfinite(light)
+    mean = np.where(known, light, 0).sum(axis=1, keepdims=True) / np.maximum(
+        known.sum(axis=1, keepdims=True), 1
+    )
+    # a touch above black: make_lupton_rgb divides by the intensity
+    filled = np.where(known, light, mean).clip(min=stretch.black * (1 - 1e-6))
     tall = filled.transpose(1, 0, 2, 3).reshape(3, B * H, W)  # one call for all pictures
     rgb = make_lupton_rgb(
         *tall, minimum=stretch.black, stretch=stretch.linear, Q=stretch.softening

@@ -7,13 +7,14 @@ only structure and a little colour tell them apart.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from sky_ssl.sky.mock.conditions import BANDS, ZERO_POINT, Preset
-from sky_ssl.sky.mock.scene import Arms, Ellipse, Scene, cloud
+from sky_ssl.sky.mock.scene import SMALL_RADIUS, Arms, Ellipse, Scene, cloud
 from sky_ssl.sky.mock.spectra import galaxy_magnitudes, quasar_magnitudes, star_magnitudes
 
 Floats = npt.NDArray[np.float64]
@@ -158,7 +159,7 @@ def _spiral(
     shape = Ellipse(x, y, pixels, ratio, angle)
     arms = Arms(
         number=int(rng.choice([2, 2, 3, 4])),
-        pitch=float(np.tan(np.deg2rad(rng.uniform(10, 32))) * rng.choice([-1, 1])),
+        pitch=float(np.tan(np.deg2rad(rng.uniform(13, 35))) * rng.choice([-1, 1])),
         depth=float(rng.uniform(0.35, 0.95)),
         phase=float(rng.uniform(0, 2 * np.pi)),
     )
@@ -202,12 +203,12 @@ def lsb_spiral(scene: Scene, rng: np.random.Generator, preset: Preset) -> Truth:
         scene,
         rng,
         preset,
-        kind=float(np.clip(rng.normal(1.25, 0.30), 0.3, 1.9)),
+        kind=float(np.clip(rng.normal(1.05, 0.28), 0.3, 1.9)),
         redshift=float(rng.uniform(0.01, 0.10)),
         mag=float(mag),
         radius=radius,
         ratio=ratio,
-        bulge=float(rng.uniform(0.02, 0.12)),
+        bulge=float(rng.uniform(0.06, 0.20)),
         knots=int(rng.integers(2, 9)),
     )
 
@@ -217,7 +218,7 @@ def dwarf(scene: Scene, rng: np.random.Generator, preset: Preset) -> Truth:
     radius, brightness, ratio = draw_diffuse(rng, preset)
     mag = float(brightness - 2.5 * np.log10(2 * np.pi * radius**2 * ratio))
     redshift = float(rng.uniform(0.002, 0.03))
-    mags = galaxy_magnitudes(float(np.clip(rng.normal(1.1, 0.35), 0.3, 2.0)), redshift, mag)
+    mags = galaxy_magnitudes(float(np.clip(rng.normal(1.35, 0.30), 0.3, 2.0)), redshift, mag)
     index = float(np.clip(rng.normal(0.85, 0.17), 0.4, 1.5))
     x, y = _place(rng)
     shape = Ellipse(x, y, radius / preset.pixel_scale, ratio, rng.uniform(0, np.pi))
@@ -276,10 +277,10 @@ def group(scene: Scene, rng: np.random.Generator, preset: Preset) -> Truth:
     # part of the light is spread as in a group's own halo; members are blended by the seeing
     for share in rng.dirichlet(np.full(rng.integers(5, 12), 3.0)):
         mags = galaxy_magnitudes(
-            float(np.clip(rng.normal(0.8, 0.5), 0, 2)), redshift, mag - 2.5 * np.log10(share)
+            float(np.clip(rng.normal(0.5, 0.4), 0, 2)), redshift, mag - 2.5 * np.log10(share)
         )
         dx, dy = rng.normal(0, 0.75, 2) * pixels
-        size = rng.uniform(0.2, 0.5) * pixels
+        size = min(rng.uniform(0.2, 0.5) * radius, rng.uniform(0.5, 1.3)) / preset.pixel_scale
         scene.add_sersic(counts(mags), Ellipse(dx, dy * ratio, size, rng.uniform(0.5, 1)))
         total += counts(mags)
     mags = ZERO_POINT - 2.5 * np.log10(total)
@@ -290,11 +291,11 @@ def cirrus(scene: Scene, rng: np.random.Generator, preset: Preset) -> Truth:
     """Draw a knot of Galactic cirrus: a cloudy surface under a broad window."""
     radius, brightness, ratio = draw_diffuse(rng, preset)
     # colours of scattered light, between those of dwarfs and bluer (Roman et al. 2020)
-    mags = galaxy_magnitudes(float(rng.normal(1.4, 0.3)), 0.0, brightness + 0.2)
+    mags = galaxy_magnitudes(float(rng.normal(1.0, 0.3)), 0.0, brightness)
     shape = Ellipse(*_place(rng), 1.3 * radius / preset.pixel_scale, ratio, rng.uniform(0, np.pi))
     axis = np.arange(scene.side) - (scene.side - 1) / 2
     u, v = shape.frame(axis[None, :], axis[:, None])
-    window = 0.2 + 0.8 * np.exp(-0.7 * (u * u + v * v))
+    window = 0.5 + 0.5 * np.exp(-0.7 * (u * u + v * v))
     scene.add_surface(surface_counts(mags, preset), cloud(rng, scene.side) * window)
     return Truth(half_light_radius=radius, mean_surface_brightness=brightness, axis_ratio=ratio)
 
@@ -302,7 +303,7 @@ def cirrus(scene: Scene, rng: np.random.Generator, preset: Preset) -> Truth:
 def halo(scene: Scene, rng: np.random.Generator, preset: Preset) -> Truth:
     """Draw the halo or the reflection of a bright star that lies off the centre."""
     radius, brightness, ratio = draw_diffuse(rng, preset)
-    mags = star_magnitudes(float(rng.uniform(0.4, 1.4)), brightness)
+    mags = star_magnitudes(float(rng.uniform(0.6, 1.8)), brightness)
     axis = np.arange(scene.side) - (scene.side - 1) / 2
     pixels = radius / preset.pixel_scale
     flux = surface_counts(mags, preset)
@@ -320,8 +321,14 @@ def halo(scene: Scene, rng: np.random.Generator, preset: Preset) -> Truth:
     return Truth(half_light_radius=radius, mean_surface_brightness=brightness)
 
 
-def nothing(scene: Scene, rng: np.random.Generator, preset: Preset) -> Truth:
-    """Draw nothing of its own: blank sky, and the sky under an artefact."""
+def blank(scene: Scene, rng: np.random.Generator, preset: Preset) -> Truth:
+    """Draw nothing: sky with whatever neighbours there are."""
+    return Truth()
+
+
+def under_artefact(scene: Scene, rng: np.random.Generator, preset: Preset) -> Truth:
+    """Draw what an artefact falls on: a star or a galaxy as often as empty sky."""
+    (blank, star, spiral)[rng.choice(3, p=[0.5, 0.25, 0.25])](scene, rng, preset)
     return Truth()
 
 
@@ -337,25 +344,38 @@ DRAW: Mapping[str, Callable[[Scene, np.random.Generator, Preset], Truth]] = Mapp
         "halo": halo,
         "lsb_spiral": lsb_spiral,
         "group": group,
-        "artefact": nothing,
-        "blank": nothing,
+        "artefact": under_artefact,
+        "blank": blank,
     }
 )
 
 
 def add_neighbours(scene: Scene, rng: np.random.Generator, preset: Preset) -> None:
-    """Add the galaxies and stars that happen to lie in the field, 25 per square arcmin."""
+    """Add the galaxies and stars that happen to lie in the field, 18 per square arcmin."""
     area = (scene.side * preset.pixel_scale / 60) ** 2
-    for _ in range(rng.poisson(25 * area)):
+    fluxes, shapes = [], []
+    for _ in range(rng.poisson(18 * area)):
         x, y = (rng.random(2) - 0.5) * scene.side
         mag = float(max(25.4 - rng.exponential(1 / (0.33 * np.log(10))), 18.0))
         if rng.random() < 0.12:
             scene.add_point(counts(star_magnitudes(rng.uniform(0.4, 2.8), mag)), x, y)
             continue
-        mags = galaxy_magnitudes(rng.uniform(0.0, 2.0), _galaxy_redshift(mag, rng), mag)
+        redshift = round(_galaxy_redshift(mag, rng), 2)
+        flux = 10 ** (-0.4 * mag) * _unit_counts(round(rng.uniform(0.0, 2.0), 1), redshift)
         size = _galaxy_radius(mag, rng) / preset.pixel_scale
         shape = Ellipse(x, y, size, rng.uniform(0.3, 1.0), rng.uniform(0, np.pi))
-        scene.add_sersic(counts(mags), shape, 1.0)
+        if size > SMALL_RADIUS:
+            scene.add_sersic(flux, shape, 1.0)
+        else:
+            fluxes.append(flux)
+            shapes.append(shape)
+    scene.add_small_discs(np.array(fluxes), shapes)
+
+
+@lru_cache(maxsize=4096)
+def _unit_counts(kind: float, redshift: float) -> Floats:
+    """Counts of a galaxy of magnitude 0 in r, kept since neighbours are many."""
+    return counts(galaxy_magnitudes(kind, redshift, 0.0))
 
 
 def add_cirrus(scene: Scene, rng: np.random.Generator, preset: Preset) -> None:
