@@ -5,7 +5,7 @@ BIN := .venv/bin
 .PHONY: app test install clean
 
 app: .venv/installed
-	$(BIN)/sky-ssl --help
+	$(BIN)/sky-ssl demo
 
 install: .venv/installed
 

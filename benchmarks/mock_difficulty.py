@@ -97,10 +97,14 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     runs = [measure(seed, args.n, args.preset, args.repeats) for seed in args.seeds]
-    table = {key: (np.mean([r[key] for r in runs]), np.ptp([r[key] for r in runs])) for key in runs[0]}
+    table = {
+        key: (np.mean([r[key] for r in runs]), np.ptp([r[key] for r in runs])) for key in runs[0]
+    }
     for task in "AB":
         for labels in (200, 1000):
-            best = max((v[0], k[0]) for k, v in table.items() if k[1:] == (task, labels) and "PCA" in k[0])
+            best = max(
+                (v[0], k[0]) for k, v in table.items() if k[1:] == (task, labels) and "PCA" in k[0]
+            )
             table["PCA-64", task, labels] = table[best[1], task, labels]
     missed = 0
     for (name, task, labels), (mean, spread) in table.items():
@@ -109,7 +113,10 @@ def main() -> int:
         missed += labels == 200 and target is not None and abs(mean - target) > 0.03
         print(f"{name:22s} {task}@{labels:<5d} {mean:.3f}  range of seeds {spread:.3f}{off}")
     if args.json:
-        rows = [{"features": k[0], "task": k[1], "labels": k[2], "mean": float(v[0])} for k, v in table.items()]
+        rows = [
+            {"features": k[0], "task": k[1], "labels": k[2], "mean": float(v[0])}
+            for k, v in table.items()
+        ]
         args.json.write_text(json.dumps(rows, indent=1))
     return int(missed > 0)
 

@@ -66,6 +66,32 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"sky_ssl {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
+    p = _command(commands, "demo", _demo, "build a demo workspace: mock sky, model, embeddings")
+    p.add_argument("--workspace", type=Path, help="folder (default: workspace/ here)")
+    p.add_argument("--n", type=int, default=12_000, help="mock cutouts (default 12000)")
+    p.add_argument("--seed", type=int, default=0, help="of the mock sky (default 0)")
+    p.add_argument("--steps", type=int, default=0, help="training steps (default: as configured)")
+
+    p = _command(commands, "mock", _mock, "make mock survey cutouts with truth columns")
+    p.add_argument("--out", type=Path, required=True, help="cutout file to write")
+    p.add_argument("--n", type=int, default=12_000, help="cutouts (default 12000)")
+    p.add_argument("--seed", type=int, default=0, help="of the mock sky (default 0)")
+    p.add_argument(
+        "--preset",
+        default="native",
+        metavar="native|wide",
+        help="64 pixels of 0.19 arcsec, or of 0.74 arcsec (binned 4 x 4)",
+    )
+    p.add_argument(
+        "--enrich",
+        action="append",
+        default=[],
+        metavar="CLASS=N",
+        help="N more objects of a class; may be repeated",
+    )
+    p.add_argument("--workers", type=int, default=0, help="processes (default: all cores)")
+    p.add_argument("--sheet", type=Path, help="also draw a contact sheet of the first 120 (PNG)")
+
     p = _command(commands, "detect", _detect, "detect sources on tiles")
     _tiles(p)
     p.add_argument(
@@ -140,6 +166,40 @@ def _find_tiles(args: argparse.Namespace) -> tuple[Any, Any]:
     if not tiles:
         raise InputError(f"{args.tiles[0]}: no tile of {survey.name} found here")
     return survey, tiles
+
+
+def _demo(args: argparse.Namespace) -> dict[str, Any]:
+    from sky_ssl.demo import build_demo
+    from sky_ssl.workspace import open_workspace
+
+    workspace = open_workspace(args.workspace)
+    return build_demo(workspace, n=args.n, seed=args.seed, steps=args.steps or None)
+
+
+def _mock(args: argparse.Namespace) -> dict[str, Any]:
+    from sky_ssl.sky.mock import write_mock
+
+    enrich = {}
+    for item in args.enrich:
+        name, _, count = item.partition("=")
+        if not count.isdigit():
+            raise InputError(f"--enrich {item}: give CLASS=N, for instance dwarf=2000")
+        enrich[name] = int(count)
+    write_mock(
+        args.out,
+        args.n,
+        seed=args.seed,
+        preset=args.preset,
+        enrich=enrich,
+        progress=_bar(args, "mock sky", "cutout"),
+        workers=args.workers or None,
+    )
+    if args.sheet:
+        from sky_ssl.figures.contact import draw_cutouts
+        from sky_ssl.sky.cutoutset import open_cutouts
+
+        draw_cutouts(open_cutouts(args.out), args.sheet)
+    return _info_of(args.out)
 
 
 def _detect(args: argparse.Namespace) -> dict[str, Any]:

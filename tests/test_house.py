@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = [
     "workspace", "sky", "probes", "model", "training", "embedding", "explore", "evaluate",
-    "info", "cli",
+    "info", "demo", "cli",
 ]  # fmt: skip
 GROUND = {"errors", "progress"}
 SEPARATE = {("sky", "probes"), ("probes", "sky")}

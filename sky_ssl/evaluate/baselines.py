@@ -23,8 +23,8 @@ def photometry(images: npt.NDArray[np.floating], sky_sigma: npt.ArrayLike) -> Fe
 
     Returns:
         (N, 2 C): C asinh fluxes in units of their noise, C - 1 differences of neighbouring ones,
-        and the half-light radius [pixels] in the sum of all bands, 0 where nothing is detected. A band without data gets the
-        median of the set.
+        and the half-light radius [pixels] in the sum of all bands, 0 where nothing is
+        detected. A band without data gets the median of the set.
     """
     sigma = np.asarray(sky_sigma, dtype=np.float64)
     radius, growth, area = _curve_of_growth(images, sigma)

@@ -8,7 +8,9 @@ import numpy.typing as npt
 Features = npt.NDArray[np.floating]
 Flags = npt.NDArray[np.bool_]
 
-_STRENGTHS = np.array([0.0003, 0.003, 0.03, 0.3, 3.0])  # inverse of the L2 penalty, chosen by 5 folds
+_STRENGTHS = np.array(
+    [0.0003, 0.003, 0.03, 0.3, 3.0]
+)  # inverse of the L2 penalty, chosen by 5 folds
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sky_ssl.figures.rgb import lupton_rgb, sky_stretch
+from sky_ssl.sky.cutoutset import CutoutSet
+from sky_ssl.sky.noise import usable_sigma
 
 _GAP = 2  # pixels between pictures
 _LETTERS = 11  # pixels of the line below each
@@ -74,3 +76,19 @@ def save_contact_sheet(
             pen.text((corner[0] + 1, corner[1] + H - 1), labels[number], fill=(190, 190, 190))
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path)
+
+
+def draw_cutouts(cutouts: CutoutSet, path: Path, *, n: int = 120, label: str = "class") -> None:
+    """Draw the first cutouts of a file, with the word that the column `label` has for each.
+
+    Args:
+        cutouts: what to draw.
+        path: the PNG to write.
+        n: at most so many.
+        label: name of a column; without it the pictures have no words.
+    """
+    images = cutouts.read(slice(0, min(n, len(cutouts))))
+    words = cutouts.column(label)[: len(images)] if label in cutouts.column_names else ()
+    sigma = usable_sigma(cutouts.info.sky_sigma or [np.nan] * images.shape[1])
+    bands = rgb_bands(cutouts.info.bands)
+    save_contact_sheet(path, images, sigma, rgb=bands, labels=[str(word) for word in words])

@@ -64,9 +64,7 @@ def expose(
         (B, C, SIZE, SIZE) counts, the mean of the sky taken off; NaN = no data.
     """
     blurred = fft.irfft2(fft.rfft2(scenes) * transfers, (SIDE, SIDE))
-    images = np.ascontiguousarray(
-        blurred[..., MARGIN:-MARGIN, MARGIN:-MARGIN], dtype=np.float32
-    )
+    images = np.ascontiguousarray(blurred[..., MARGIN:-MARGIN, MARGIN:-MARGIN], dtype=np.float32)
     per_count = gain().astype(np.float32)[:, None, None]
     ceiling = np.float32(_FULL_WELL * preset.binning**2)
     for image, tile, rng in zip(images, tiles, rngs, strict=True):

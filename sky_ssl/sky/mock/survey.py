@@ -31,14 +31,9 @@ from sky_ssl.sky.mock.conditions import (
     find_preset,
     pixel_sigma,
 )
-from sky_ssl.sky.mock.populations import (
-    DRAW,
-    LOOK_ALIKES,
-    PRIOR,
-    Truth,
-    add_cirrus,
-    add_neighbours,
-)
+from sky_ssl.sky.mock.distributions import Truth
+from sky_ssl.sky.mock.foreground import add_cirrus, add_neighbours
+from sky_ssl.sky.mock.populations import DRAW, LOOK_ALIKES, PRIOR
 from sky_ssl.sky.mock.scene import Scene
 
 MOCK_VERSION = 1
