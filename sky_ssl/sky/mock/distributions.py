@@ -57,10 +57,12 @@ def place(rng: np.random.Generator) -> tuple[float, float]:
     return float(x), float(y)
 
 
-def galaxy_redshift(mag_r: float, rng: np.random.Generator) -> float:
-    """Draw a redshift for an apparent magnitude, as in a flux-limited survey."""
-    median = 0.09 * 10 ** (0.115 * (mag_r - 17.5))
-    return float(np.clip(median * rng.lognormal(0.0, 0.35), 0.005, 1.6))
+def galaxy_redshift(mag_r: npt.ArrayLike, rng: np.random.Generator) -> Floats:
+    """Draw a redshift for each apparent magnitude, as in a flux-limited survey."""
+    mag = np.asarray(mag_r, dtype=np.float64)
+    median = 0.09 * 10 ** (0.115 * (mag - 17.5))
+    drawn: Floats = np.clip(median * rng.lognormal(0.0, 0.35, mag.shape), 0.005, 1.6)
+    return drawn
 
 
 def galaxy_magnitude(rng: np.random.Generator, faint: float = 23.6) -> float:
@@ -68,6 +70,8 @@ def galaxy_magnitude(rng: np.random.Generator, faint: float = 23.6) -> float:
     return float(max(faint - rng.exponential(1 / (0.3 * np.log(10))), 17.0))
 
 
-def galaxy_radius(mag_r: float, rng: np.random.Generator) -> float:
-    """Effective radius [arcsec] against magnitude."""
-    return float(2.8 * 10 ** (-0.115 * (mag_r - 17.5)) * rng.lognormal(0.0, 0.28))
+def galaxy_radius(mag_r: npt.ArrayLike, rng: np.random.Generator) -> Floats:
+    """Draw an effective radius [arcsec] for each apparent magnitude."""
+    mag = np.asarray(mag_r, dtype=np.float64)
+    drawn: Floats = 2.8 * 10 ** (-0.115 * (mag - 17.5)) * rng.lognormal(0.0, 0.28, mag.shape)
+    return drawn

@@ -21,6 +21,9 @@ from sky_ssl.sky.mock.distributions import (
 from sky_ssl.sky.mock.scene import SMALL_RADIUS, Ellipse, Scene, cloud
 from sky_ssl.sky.mock.spectra import galaxy_magnitudes, quasar_magnitudes, star_magnitudes
 
+_DENSITY = 18.0  # neighbours per square arcmin
+_FAINTEST = 25.4  # AB in r
+
 
 def star(scene: Scene, rng: np.random.Generator, preset: Preset) -> Truth:
     """Draw a star of the stellar locus."""
@@ -85,19 +88,25 @@ def blank(scene: Scene, rng: np.random.Generator, preset: Preset) -> Truth:
 
 def add_neighbours(scene: Scene, rng: np.random.Generator, preset: Preset) -> None:
     """Add the galaxies and stars that happen to lie in the field, 18 per square arcmin."""
-    area = (scene.side * preset.pixel_scale / 60) ** 2
+    n = rng.poisson(_DENSITY * (scene.side * preset.pixel_scale / 60) ** 2)
+    # all numbers at once: in the wide preset a field holds some thirty
+    x, y = (rng.random((2, n)) - 0.5) * scene.side
+    mags = np.maximum(_FAINTEST - rng.exponential(1 / (0.33 * np.log(10)), n), 18.0)
+    colours, ratios, angles = rng.uniform((0, 0.3, 0), (1, 1.0, np.pi), (n, 3)).T
+    drawn = galaxy_redshift(mags, rng)
+    sizes = galaxy_radius(mags, rng) / preset.pixel_scale
+    are_stars = rng.random(n) < 0.12
+    kinds, redshifts = np.round(2 * colours, 1).tolist(), np.round(drawn, 2).tolist()
+    g_minus_i = np.round(0.4 + 2.4 * colours, 1).tolist()
     fluxes, shapes = [], []
-    for _ in range(rng.poisson(18 * area)):
-        x, y = (rng.random(2) - 0.5) * scene.side
-        mag = float(max(25.4 - rng.exponential(1 / (0.33 * np.log(10))), 18.0))
-        if rng.random() < 0.12:
-            scene.add_point(counts(star_magnitudes(rng.uniform(0.4, 2.8), mag)), x, y)
+    for k in range(n):
+        bright = 10 ** (-0.4 * mags[k])
+        if are_stars[k]:
+            scene.add_point(bright * _unit_star(g_minus_i[k]), x[k], y[k])
             continue
-        redshift = round(galaxy_redshift(mag, rng), 2)
-        flux = 10 ** (-0.4 * mag) * _unit_counts(round(rng.uniform(0.0, 2.0), 1), redshift)
-        size = galaxy_radius(mag, rng) / preset.pixel_scale
-        shape = Ellipse(x, y, size, rng.uniform(0.3, 1.0), rng.uniform(0, np.pi))
-        if size > SMALL_RADIUS:
+        flux = bright * _unit_galaxy(kinds[k], redshifts[k])
+        shape = Ellipse(x[k], y[k], sizes[k], ratios[k], angles[k])
+        if sizes[k] > SMALL_RADIUS:
             scene.add_sersic(flux, shape, 1.0)
         else:
             fluxes.append(flux)
@@ -105,10 +114,16 @@ def add_neighbours(scene: Scene, rng: np.random.Generator, preset: Preset) -> No
     scene.add_small_discs(np.array(fluxes), shapes)
 
 
-@lru_cache(maxsize=4096)
-def _unit_counts(kind: float, redshift: float) -> Floats:
+@lru_cache(maxsize=8192)
+def _unit_galaxy(kind: float, redshift: float) -> Floats:
     """Counts of a galaxy of magnitude 0 in r, kept since neighbours are many."""
     return counts(galaxy_magnitudes(kind, redshift, 0.0))
+
+
+@lru_cache(maxsize=64)
+def _unit_star(g_minus_i: float) -> Floats:
+    """Counts of a star of magnitude 0 in r."""
+    return counts(star_magnitudes(g_minus_i, 0.0))
 
 
 def add_cirrus(scene: Scene, rng: np.random.Generator, preset: Preset) -> None:

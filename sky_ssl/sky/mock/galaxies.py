@@ -23,10 +23,10 @@ from sky_ssl.sky.mock.spectra import galaxy_magnitudes
 def elliptical(scene: Scene, rng: np.random.Generator, preset: Preset) -> Truth:
     """Draw an early-type galaxy: one Sersic profile."""
     mag = galaxy_magnitude(rng)
-    redshift = galaxy_redshift(mag, rng) * 1.15
+    redshift = float(galaxy_redshift(mag, rng)) * 1.15
     mags = galaxy_magnitudes(abs(rng.normal(0.0, 0.18)), redshift, mag)
     index = float(np.clip(rng.normal(3.4, 0.9), 1.5, 6.0))
-    radius, ratio = galaxy_radius(mag, rng), float(rng.uniform(0.4, 1.0))
+    radius, ratio = float(galaxy_radius(mag, rng)), float(rng.uniform(0.4, 1.0))
     x, y = place(rng)
     shape = Ellipse(x, y, radius / preset.pixel_scale, ratio, rng.uniform(0, np.pi))
     scene.add_sersic(counts(mags), shape, index)
@@ -83,9 +83,9 @@ def spiral(scene: Scene, rng: np.random.Generator, preset: Preset) -> Truth:
         rng,
         preset,
         kind=float(np.clip(rng.normal(1.15, 0.35), 0.4, 1.9)),
-        redshift=galaxy_redshift(mag, rng),
+        redshift=float(galaxy_redshift(mag, rng)),
         mag=mag,
-        radius=1.25 * galaxy_radius(mag, rng),
+        radius=1.25 * float(galaxy_radius(mag, rng)),
         ratio=float(rng.uniform(0.2, 1.0)),
         bulge=float(rng.uniform(0.05, 0.45)),
         knots=int(rng.integers(0, 8)),
@@ -129,11 +129,11 @@ def dwarf(scene: Scene, rng: np.random.Generator, preset: Preset) -> Truth:
 def irregular(scene: Scene, rng: np.random.Generator, preset: Preset) -> Truth:
     """Draw an irregular galaxy with knots, or a pair that merges, with a tail."""
     mag = galaxy_magnitude(rng)
-    redshift = galaxy_redshift(mag, rng)
+    redshift = float(galaxy_redshift(mag, rng))
     kind = float(np.clip(rng.normal(1.7, 0.3), 0.8, 2.0))
     mags = galaxy_magnitudes(kind, redshift, mag)
     flux = counts(mags)
-    radius, ratio = 1.2 * galaxy_radius(mag, rng), float(rng.uniform(0.3, 0.9))
+    radius, ratio = 1.2 * float(galaxy_radius(mag, rng)), float(rng.uniform(0.3, 0.9))
     pixels = radius / preset.pixel_scale
     x, y = place(rng)
     angle = rng.uniform(0, np.pi)

@@ -106,8 +106,9 @@ class Scene:
         r = np.hypot(cos * dx + sin * dy, (cos * dy - sin * dx) / ratio) / radius
         b, _ = _sersic_constants(1.0)
         fine = np.exp(-b * r)  # (N, sub W, sub W)
-        W = 2 * SMALL_REACH + 1
-        stamps = fine.reshape(-1, W, sub, W, sub).sum(axis=(2, 4))
+        # sums of slices: a sum over short axes of a reshaped array is several times slower
+        rows = fine[:, 0::sub] + fine[:, 1::sub] + fine[:, 2::sub]
+        stamps = rows[:, :, 0::sub] + rows[:, :, 1::sub] + rows[:, :, 2::sub]
         stamps /= stamps.sum(axis=(1, 2), keepdims=True)
         for flux, stamp, i, j in zip(
             fluxes.astype(np.float32), stamps, column.ravel(), row.ravel(), strict=True
