@@ -69,21 +69,20 @@ def plain_trainer(path: Path, size: str, batch: int, seconds: float) -> float:
                     mask[band, place] = True
             return torch.from_numpy(image), torch.from_numpy(mask.reshape(5, *grid))
 
-    loader = torch.utils.data.DataLoader(Samples(), batch_size=batch, shuffle=True)
-    started, images, begun = time.perf_counter(), 0, 0.0
+    loader = torch.utils.data.DataLoader(Samples(), batch_size=batch, shuffle=True, drop_last=True)
+    started, steps, begun = time.perf_counter(), 0, 0.0
     while time.perf_counter() - started < seconds:
-        for step, (image, mask) in enumerate(loader):
+        for image, mask in loader:
             loss_sum, count = model(image, mask)
             (loss_sum / count.clamp(min=1)).backward()
             optimizer.step()
             optimizer.zero_grad()
-            if step == 1:
+            steps += 1
+            if steps == 2:
                 begun = time.perf_counter()
-            elif step > 1:
-                images += batch
-            if step > 3 and time.perf_counter() - started > seconds:
+            if steps > 4 and time.perf_counter() - started > seconds:
                 break
-    return images / (time.perf_counter() - begun)
+    return batch * (steps - 2) / (time.perf_counter() - begun)
 
 
 def our_trainer(path: Path, size: str, batch: int, seconds: float, extra: list[str]) -> float:

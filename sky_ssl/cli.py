@@ -1,7 +1,7 @@
 """The `sky-ssl` command: one subcommand per stage of the flow.
 
 Results go to standard output (one JSON document under --json), progress and warnings to standard
-error. Bad input ends with one line and status 2. What a subcommand needs is imported when it runs.
+error. Bad input ends with one line and status 2.
 """
 
 import argparse
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from sky_ssl import __version__
+from sky_ssl import commands as work
 from sky_ssl.errors import InputError
-from sky_ssl.progress import Progress, terminal
 
 Command = Callable[[argparse.Namespace], dict[str, Any]]
 
@@ -66,13 +66,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"sky_ssl {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    p = _command(commands, "demo", _demo, "build a demo workspace: mock sky, model, embeddings")
+    p = _command(commands, "demo", work.demo, "build a demo workspace: mock sky, model, embeddings")
     p.add_argument("--workspace", type=Path, help="folder (default: workspace/ here)")
     p.add_argument("--n", type=int, default=12_000, help="mock cutouts (default 12000)")
     p.add_argument("--seed", type=int, default=0, help="of the mock sky (default 0)")
     p.add_argument("--steps", type=int, default=0, help="training steps (default: as configured)")
 
-    p = _command(commands, "mock", _mock, "make mock survey cutouts with truth columns")
+    p = _command(commands, "mock", work.mock, "make mock survey cutouts with truth columns")
     p.add_argument("--out", type=Path, required=True, help="cutout file to write")
     p.add_argument("--n", type=int, default=12_000, help="cutouts (default 12000)")
     p.add_argument("--seed", type=int, default=0, help="of the mock sky (default 0)")
@@ -92,14 +92,34 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument("--workers", type=int, default=0, help="processes (default: all cores)")
     p.add_argument("--sheet", type=Path, help="also draw a contact sheet of the first 120 (PNG)")
 
-    p = _command(commands, "detect", _detect, "detect sources on tiles")
+    p = _command(commands, "detect", work.detect, "detect sources on tiles")
     _tiles(p)
     p.add_argument(
         "--out", type=Path, required=True, help="catalogue: .csv .ecsv .fits .vot .parquet"
     )
     p.add_argument("--threshold", type=float, default=1.5, help="per pixel, in sigma (default 1.5)")
 
-    p = _command(commands, "embed", _embed, "embed cutouts with a trained model")
+    p = _command(commands, "cut", work.cut, "cut images of objects out of tiles")
+    _tiles(p)
+    p.add_argument("--out", type=Path, required=True, help="cutout file to write")
+    how = p.add_mutually_exclusive_group(required=True)
+    how.add_argument("--random", type=int, metavar="N", help="N random windows per tile")
+    how.add_argument("--grid", type=float, metavar="OVERLAP", help="a grid, overlap 0 to 0.9")
+    how.add_argument("--catalogue", type=Path, help="objects: CSV, ECSV, FITS, VOTable, Parquet")
+    p.add_argument("--fov", type=float, help="field of view, arcsec (default: SIZE native pixels)")
+    p.add_argument("--size", type=int, default=64, help="pixels a side (default 64)")
+    p.add_argument(
+        "--edge",
+        choices=("pad", "skip"),
+        default="pad",
+        help="objects at the edge: pad with no data (default), or skip",
+    )
+    p.add_argument("--min-coverage", type=float, help="least share of pixels with data in a window")
+    p.add_argument("--dtype", choices=("float32", "float16"), default="float32")
+    p.add_argument("--seed", type=int, default=0, help="of random windows (default 0)")
+    p.add_argument("--sheet", type=Path, help="also draw a contact sheet of the first 120 (PNG)")
+
+    p = _command(commands, "embed", work.embed, "embed cutouts with a trained model")
     p.add_argument("--run", required=True, dest="run_dir", help="run directory or checkpoint")
     p.add_argument("--cutouts", type=Path, required=True, help="cutout file or folder")
     p.add_argument("--out", type=Path, required=True, help="embeddings file to write")
@@ -120,7 +140,7 @@ def build_parser() -> argparse.ArgumentParser:
     p.add_argument("--batch-size", type=int, default=256)
     p.add_argument("--device", default="auto", help="auto, cpu or cuda")
 
-    p = _command(commands, "info", _info, "say what is in a file or folder, or what is wrong")
+    p = _command(commands, "info", work.info, "say what is in a file or folder, or what is wrong")
     p.add_argument("path", type=Path, help="any file or folder of ours, or FITS")
     return parser
 
@@ -144,107 +164,3 @@ def _tiles(parser: argparse.ArgumentParser) -> None:
         help="bring bands on other pixel grids to that of the first",
     )
     parser.add_argument("--workers", type=int, default=0, help="processes (default: all cores)")
-
-
-def _warn(lines: Sequence[str]) -> None:
-    for line in lines:
-        print(f"warning: {line}", file=sys.stderr)
-
-
-def _bar(args: argparse.Namespace, label: str, unit: str) -> Progress:
-    return terminal(label, unit)
-
-
-def _find_tiles(args: argparse.Namespace) -> tuple[Any, Any]:
-    """Give the survey and its tiles among the files and folders named."""
-    from sky_ssl.sky.survey import load_survey
-    from sky_ssl.sky.tiles import find_tiles
-
-    survey = load_survey(args.survey)
-    tiles, report = find_tiles(args.tiles, survey, min_bands=args.min_bands)
-    _warn(report)
-    if not tiles:
-        raise InputError(f"{args.tiles[0]}: no tile of {survey.name} found here")
-    return survey, tiles
-
-
-def _demo(args: argparse.Namespace) -> dict[str, Any]:
-    from sky_ssl.demo import build_demo
-    from sky_ssl.workspace import open_workspace
-
-    workspace = open_workspace(args.workspace)
-    return build_demo(workspace, n=args.n, seed=args.seed, steps=args.steps or None)
-
-
-def _mock(args: argparse.Namespace) -> dict[str, Any]:
-    from sky_ssl.sky.mock import write_mock
-
-    enrich = {}
-    for item in args.enrich:
-        name, _, count = item.partition("=")
-        if not count.isdigit():
-            raise InputError(f"--enrich {item}: give CLASS=N, for instance dwarf=2000")
-        enrich[name] = int(count)
-    write_mock(
-        args.out,
-        args.n,
-        seed=args.seed,
-        preset=args.preset,
-        enrich=enrich,
-        progress=_bar(args, "mock sky", "cutout"),
-        workers=args.workers or None,
-    )
-    if args.sheet:
-        from sky_ssl.figures.contact import draw_cutouts
-        from sky_ssl.sky.cutoutset import open_cutouts
-
-        draw_cutouts(open_cutouts(args.out), args.sheet)
-    return _info_of(args.out)
-
-
-def _detect(args: argparse.Namespace) -> dict[str, Any]:
-    from sky_ssl.sky.catalogue import write_catalogue
-    from sky_ssl.sky.detect import DetectConfig, detect_tiles
-
-    survey, tiles = _find_tiles(args)
-    table, problems = detect_tiles(
-        tiles,
-        survey,
-        config=DetectConfig(threshold=args.threshold),
-        reproject=args.reproject,
-        workers=args.workers,
-        progress=_bar(args, "detect", "tile"),
-    )
-    _warn(problems)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    write_catalogue(table, args.out)
-    return {"path": str(args.out), "tiles": len(tiles), "rows": len(table), "problems": problems}
-
-
-def _embed(args: argparse.Namespace) -> dict[str, Any]:
-    from sky_ssl.embedding.encode import EmbedOptions, embed_file
-
-    options = EmbedOptions(
-        pooling=args.pooling,
-        project=args.project,
-        dtype=args.dtype,
-        sigma=args.sigma,
-        allow_pixel_scale=args.allow_pixel_scale,
-        batch_size=args.batch_size,
-        device=args.device,
-    )
-    result = embed_file(
-        args.run_dir, args.cutouts, args.out, options, _bar(args, "embed", "cutout")
-    )
-    _warn(result["notes"])
-    return result
-
-
-def _info(args: argparse.Namespace) -> dict[str, Any]:
-    return _info_of(args.path)
-
-
-def _info_of(path: Path) -> dict[str, Any]:
-    from sky_ssl.info import describe
-
-    return describe(path)

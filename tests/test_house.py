@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = [
     "workspace", "sky", "probes", "model", "training", "embedding", "explore", "evaluate",
-    "info", "demo", "cli",
+    "info", "demo", "commands", "cli",
 ]  # fmt: skip
 GROUND = {"errors", "progress"}
 SEPARATE = {("sky", "probes"), ("probes", "sky")}

@@ -78,7 +78,14 @@ def save_contact_sheet(
     sheet.save(path)
 
 
-def draw_cutouts(cutouts: CutoutSet, path: Path, *, n: int = 120, label: str = "class") -> None:
+def draw_cutouts(
+    cutouts: CutoutSet,
+    path: Path,
+    *,
+    n: int = 120,
+    label: str = "class",
+    rgb: Sequence[str] = (),
+) -> None:
     """Draw the first cutouts of a file, with the word that the column `label` has for each.
 
     Args:
@@ -86,9 +93,10 @@ def draw_cutouts(cutouts: CutoutSet, path: Path, *, n: int = 120, label: str = "
         path: the PNG to write.
         n: at most so many.
         label: name of a column; without it the pictures have no words.
+        rgb: names of the bands shown as red, green and blue; default: long to short wavelength.
     """
     images = cutouts.read(slice(0, min(n, len(cutouts))))
     words = cutouts.column(label)[: len(images)] if label in cutouts.column_names else ()
     sigma = usable_sigma(cutouts.info.sky_sigma or [np.nan] * images.shape[1])
-    bands = rgb_bands(cutouts.info.bands)
+    bands = rgb_bands(cutouts.info.bands, rgb)
     save_contact_sheet(path, images, sigma, rgb=bands, labels=[str(word) for word in words])

@@ -57,10 +57,10 @@ def _spiral(
     arms = Arms(
         number=int(rng.choice([2, 2, 3, 4])),
         pitch=float(np.tan(np.deg2rad(rng.uniform(13, 35))) * rng.choice([-1, 1])),
-        depth=float(rng.uniform(0.35, 0.95)),
+        depth=float(rng.uniform(0.7, 1.0)),
         phase=float(rng.uniform(0, 2 * np.pi)),
     )
-    spots = 0.18 * rng.random() if knots else 0.0
+    spots = rng.uniform(0.1, 0.35) if knots else 0.0
     parts = (1 - bulge - spots) * counts(disc), bulge * counts(old), spots * counts(young)
     scene.add_sersic(parts[0], shape, 1.0, arms)
     core = Ellipse(x, y, max(0.22 * pixels, 0.3), max(ratio, 0.7), angle)
@@ -105,8 +105,8 @@ def lsb_spiral(scene: Scene, rng: np.random.Generator, preset: Preset) -> Truth:
         mag=float(mag),
         radius=radius,
         ratio=ratio,
-        bulge=float(rng.uniform(0.05, 0.17)),
-        knots=int(rng.integers(2, 9)),
+        bulge=float(rng.uniform(0.03, 0.14)),
+        knots=int(rng.integers(4, 13)),
     )
 
 
