@@ -42,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif broken:
         print(f"sky-ssl {args.command}: {result['problems'][0]}", file=sys.stderr)
     else:
+        if args.command in ("detect", "cut"):
+            result.pop("problems")  # said as warnings
         print("\n".join(_lines(result)))
     return 2 if broken else 0
 

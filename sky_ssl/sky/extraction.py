@@ -90,6 +90,7 @@ def _sum_bands(
     noise = []
     for band in pixels:
         missing = ~np.isfinite(band)
+        band -= _plane(band, missing if sources is None else missing | sources)
         background = _background(band, missing if sources is None else missing | sources, mesh)
         if background is None:
             background = _background(band, missing, mesh)
@@ -106,6 +107,34 @@ def _sum_bands(
         if subtract:
             band[...] = clean
     return np.where(count > 0, total / np.sqrt(np.maximum(count, 1)), np.nan), noise
+
+
+def _plane(image: Image, mask: Mask, blocks: int = 6) -> Image:
+    """Fit a plane to the medians of blocks: a gradient that a mesh of few cells cannot follow.
+
+    Returns:
+        (1, 1) or (H, W) to be subtracted; without a gradient where too little sky is left.
+    """
+    H, W = image.shape
+    step = max(1, min(H, W) // (blocks * 32))
+    rows, values = [], []
+    for y in np.array_split(np.arange(0, H, step), blocks):
+        for x in np.array_split(np.arange(0, W, step), blocks):
+            part, hidden = image[np.ix_(y, x)], mask[np.ix_(y, x)]
+            if (~hidden).sum() > max(20, 0.3 * hidden.size):
+                rows.append((1.0, y.mean() / H - 0.5, x.mean() / W - 0.5))
+                values.append(float(np.median(part[~hidden])))
+    if len(values) < blocks * blocks // 3:
+        return np.zeros((1, 1), dtype=np.float32)
+    a, v = np.array(rows), np.array(values)
+    keep = np.ones(len(v), dtype=bool)
+    for _ in range(3):  # blocks that hold an extended source stand out
+        fit, *_rest = np.linalg.lstsq(a[keep], v[keep], rcond=None)
+        residual = v - a @ fit
+        keep = residual < 2.5 * max(1.4826 * float(np.median(np.abs(residual))), 1e-30)
+    y, x = np.ogrid[:H, :W]
+    plane = fit[1] * ((y / H) - 0.5) + fit[2] * ((x / W) - 0.5)
+    return np.asarray(plane, dtype=np.float32)
 
 
 def _background(image: Image, mask: Mask, mesh: tuple[int, int]) -> sep.Background | None:
@@ -146,6 +175,10 @@ def extract(
         clean=deblend,
         segmentation_map=True,
     )
+    # SEP measures the axes on the filtered image
+    sigma = max(config.filter_fwhm / pixel_scale, 1.0) / 2.3548
+    for name in ("a", "b"):
+        sources[name] = np.sqrt(np.maximum(sources[name] ** 2 - sigma**2, sources[name] ** 2 / 4))
     return sources, segments
 
 
