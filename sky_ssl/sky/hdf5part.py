@@ -12,25 +12,33 @@ import numpy.typing as npt
 from sky_ssl.errors import InputError
 from sky_ssl.sky.cutouts import CutoutInfo
 
-_handles: dict[tuple[int, Path], h5py.File] = {}
+_handles: dict[tuple[int, Path], tuple[tuple[int, int], h5py.File]] = {}
 
 
 def open_hdf5(path: Path) -> h5py.File:
     """Open a file for reading, once per process: a handle must not cross a fork.
 
+    A file that was replaced since, by another of the same name, is opened anew.
+
     Raises:
         InputError: if it is not an HDF5 file or is cut short.
     """
-    key = (os.getpid(), path)
-    if key not in _handles or not _handles[key]:
+    try:
+        said = path.stat()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    key, identity = (os.getpid(), path), (said.st_ino, said.st_mtime_ns)
+    known, file = _handles.get(key, (None, None))
+    if known != identity or not file:
         try:
-            _handles[key] = h5py.File(path, "r")
+            file = h5py.File(path, "r")
         except OSError as error:
             reason = str(error).splitlines()[0]
             raise InputError(
                 f"{path}: cannot be read as HDF5 ({reason}); is it complete?"
             ) from error
-    return _handles[key]
+        _handles[key] = identity, file
+    return file
 
 
 class Hdf5Part:

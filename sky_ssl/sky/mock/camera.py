@@ -72,7 +72,7 @@ def expose(
         # Poisson noise of the source as a Gaussian: the sky alone gives thousands of electrons
         noise = np.sqrt(sigma**2 + np.maximum(image, 0) / per_count)
         image += noise * rng.standard_normal(image.shape, dtype=np.float32)
-        image += sigma * rng.normal(0.0, 0.1, sigma.shape).astype(np.float32)
+        image += sigma * rng.normal(0.0, 0.04, sigma.shape).astype(np.float32)
         np.minimum(image, ceiling, out=image)
         if tile.missing >= 0:
             image[tile.missing] = np.nan

@@ -53,7 +53,7 @@ def mean_brightness(mag: float, radius: float, ratio: float) -> float:
 
 def place(rng: np.random.Generator) -> tuple[float, float]:
     """Objects lie within a pixel or so of the centre, as a detection puts them."""
-    x, y = rng.normal(0.0, 0.7, 2)
+    x, y = rng.normal(0.0, 0.5, 2)
     return float(x), float(y)
 
 

@@ -21,7 +21,7 @@ from sky_ssl.sky.mock.distributions import (
 from sky_ssl.sky.mock.scene import SMALL_RADIUS, Ellipse, Scene, cloud
 from sky_ssl.sky.mock.spectra import galaxy_magnitudes, quasar_magnitudes, star_magnitudes
 
-_DENSITY = 18.0  # neighbours per square arcmin
+_DENSITY = 13.0  # neighbours per square arcmin
 _FAINTEST = 25.4  # AB in r
 
 
@@ -87,7 +87,7 @@ def blank(scene: Scene, rng: np.random.Generator, preset: Preset) -> Truth:
 
 
 def add_neighbours(scene: Scene, rng: np.random.Generator, preset: Preset) -> None:
-    """Add the galaxies and stars that happen to lie in the field, 18 per square arcmin."""
+    """Add the galaxies and stars that happen to lie in the field, 13 per square arcmin."""
     n = rng.poisson(_DENSITY * (scene.side * preset.pixel_scale / 60) ** 2)
     # all numbers at once: in the wide preset a field holds some thirty
     x, y = (rng.random((2, n)) - 0.5) * scene.side
@@ -128,5 +128,5 @@ def _unit_star(g_minus_i: float) -> Floats:
 
 def add_cirrus(scene: Scene, rng: np.random.Generator, preset: Preset) -> None:
     """Lay faint cirrus over the whole cutout."""
-    mags = galaxy_magnitudes(1.4, 0.0, float(rng.uniform(25.0, 26.5)))
+    mags = galaxy_magnitudes(1.4, 0.0, float(rng.uniform(25.5, 27.0)))
     scene.add_surface(surface_counts(mags, preset), cloud(rng, scene.side))

@@ -100,12 +100,12 @@ def lsb_spiral(scene: Scene, rng: np.random.Generator, preset: Preset) -> Truth:
         scene,
         rng,
         preset,
-        kind=float(np.clip(rng.normal(1.08, 0.28), 0.3, 1.9)),
+        kind=float(np.clip(rng.normal(0.95, 0.28), 0.3, 1.9)),
         redshift=float(rng.uniform(0.01, 0.10)),
         mag=float(mag),
         radius=radius,
         ratio=ratio,
-        bulge=float(rng.uniform(0.03, 0.14)),
+        bulge=float(rng.uniform(0.06, 0.18)),
         knots=int(rng.integers(4, 13)),
     )
 
@@ -115,7 +115,7 @@ def dwarf(scene: Scene, rng: np.random.Generator, preset: Preset) -> Truth:
     radius, brightness, ratio = draw_diffuse(rng, preset)
     mag = float(brightness - 2.5 * np.log10(2 * np.pi * radius**2 * ratio))
     redshift = float(rng.uniform(0.002, 0.03))
-    mags = galaxy_magnitudes(float(np.clip(rng.normal(1.31, 0.30), 0.3, 2.0)), redshift, mag)
+    mags = galaxy_magnitudes(float(np.clip(rng.normal(1.37, 0.30), 0.3, 2.0)), redshift, mag)
     index = float(np.clip(rng.normal(0.85, 0.17), 0.4, 1.5))
     x, y = place(rng)
     shape = Ellipse(x, y, radius / preset.pixel_scale, ratio, rng.uniform(0, np.pi))
@@ -133,7 +133,7 @@ def irregular(scene: Scene, rng: np.random.Generator, preset: Preset) -> Truth:
     kind = float(np.clip(rng.normal(1.7, 0.3), 0.8, 2.0))
     mags = galaxy_magnitudes(kind, redshift, mag)
     flux = counts(mags)
-    radius, ratio = 1.2 * float(galaxy_radius(mag, rng)), float(rng.uniform(0.3, 0.9))
+    radius, ratio = 0.95 * float(galaxy_radius(mag, rng)), float(rng.uniform(0.3, 0.9))
     pixels = radius / preset.pixel_scale
     x, y = place(rng)
     angle = rng.uniform(0, np.pi)
