@@ -1,0 +1,1 @@
+"""From embeddings to candidates: neighbours, maps, clusters, labels, selections, anomalies."""
