@@ -1,6 +1,8 @@
 """Checkpoints: whole or not there, never unpickled."""
 
+import os
 import pickle
+import select
 import signal
 import subprocess
 import sys
@@ -87,34 +89,54 @@ def test_damaged_checkpoints_are_named(tmp_path: Path) -> None:
         checkpoint.load_model(tmp_path)
 
 
-WRITER = """
-import sys
+# One process has torch loaded and forks a writer for each line that it reads
+WRITERS = """
+import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from test_checkpoint import save
+import torch
+torch.set_num_threads(1)
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 run = Path(sys.argv[2])
-for step in range(1, 1_000_000):
-    save(run, step)
-    print(step, flush=True)
+for first in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        for step in range(int(first), 1_000_000):
+            save(run, step)
+            os.write(1, f"{step}\\n".encode())
+    os.write(1, f"writer {child}\\n".encode())
 """
 
 
-def test_interruptions_at_random_instants_lose_nothing(tmp_path: Path) -> None:
-    """At fifty random instants of writing, the last checkpoint announced is on the disk, whole."""
+def test_kills_at_random_instants_lose_nothing(tmp_path: Path) -> None:
+    """Fifty writers killed by SIGKILL: the last checkpoint announced is on the disk, whole."""
     rng = np.random.default_rng()
-    code = [sys.executable, "-c", WRITER, str(Path(__file__).parent), str(tmp_path)]
-    with subprocess.Popen(code, stdout=subprocess.PIPE, text=True) as process:
+    code = [sys.executable, "-c", WRITERS, str(Path(__file__).parent), str(tmp_path)]
+    partial = 0
+    with subprocess.Popen(code, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
-        for look in range(50):
-            announced = int(process.stdout.readline())
+        next_step, out = 1, process.stdout.fileno()
+        for _ in range(50):
+            process.stdin.write(f"{next_step}\n".encode())
+            process.stdin.flush()
+            said = b""
+            while b"writer" not in said or said.count(b"\n") < 2:  # one checkpoint is announced
+                said += os.read(out, 4096)
             time.sleep(float(rng.uniform(0, 0.02)))
-            # What lies on the disk while the writer stands still is what a kill would leave
-            process.send_signal(signal.SIGSTOP)
+            os.kill(int(said.split(b"writer ")[1].split()[0]), signal.SIGKILL)
+            partial += bool(list((tmp_path / "checkpoint").glob(".partial-*")))
+            while select.select([out], [], [], 0.02)[0]:
+                said += os.read(out, 4096)
+            announced = max(int(n) for n in said.replace(b"writer ", b"-").split())
             model, state = checkpoint.load_model(tmp_path, "latest")
             assert state.step >= announced
             torch.manual_seed(state.step)
             expected = SimMIM(CONFIG.model, INFO.sky_sigma or ())
             assert torch.equal(model.decoder.weight, expected.decoder.weight)
-            process.send_signal(signal.SIGCONT if look < 49 else signal.SIGKILL)
+            next_step = state.step + 1
+        process.stdin.close()
+    assert partial > 5  # kills did fall into the writing
     save(tmp_path, 2_000_000)
     assert not list((tmp_path / "checkpoint").glob(".partial-*"))
