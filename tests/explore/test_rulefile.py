@@ -1,0 +1,120 @@
+"""Selection rules on disk: exact, readable, and strict about what they read."""
+
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sky_ssl.errors import InputError
+from sky_ssl.explore import rulefile
+from sky_ssl.explore.rule import Selection
+from sky_ssl.explore.rulefile import content_hash, load_selection, save_selection
+
+
+def rule(D: int = 6, M: int = 2) -> Selection:
+    g = np.random.default_rng(3)
+    return Selection(
+        kind="probe", name="dwarfs \u2713", model="a" * 64, dimensions=D, survey="mock",
+        pooling="central", bands=("g", "r"), threshold=0.25, coefficients=g.normal(size=D),
+        intercept=-1 / 3, mean=g.normal(size=D) * 1e6, std=g.uniform(1e-6, 2, D),
+        exemplars=g.normal(size=(M, D)).astype(np.float32), exemplar_ids=("a", "b")[:M],
+        exemplar_ra=(10.1, math.nan)[:M], exemplar_dec=(-0.5, math.nan)[:M],
+        measured={"purity": {"mean": 0.9, "low": 0.8, "high": 0.95}, "how": "held out"},
+        origin={"from": "lasso"}, made="2026-01-01T00:00:00+00:00", version="0.1.0",
+    )  # fmt: skip
+
+
+def test_a_rule_comes_back_as_it_was(tmp_path: Path) -> None:
+    """Every number to the last bit, so that the scores are the same."""
+    s = rule()
+    save_selection(s, tmp_path / "s.json")
+    back = load_selection(tmp_path / "s.json")
+    values = np.random.default_rng(0).normal(0, 1e6, (50, 6)).astype(np.float32)
+    np.testing.assert_array_equal(back.scores(values), s.scores(values))
+    np.testing.assert_array_equal(back.exemplars, s.exemplars)
+    assert (back.name, back.measured, back.bands) == (s.name, s.measured, s.bands)
+    assert back.exemplar_ra[0] == 10.1
+    assert math.isnan(back.exemplar_ra[1])
+    assert [p.name for p in tmp_path.iterdir()] == ["s.json"]
+
+
+def test_the_content_hash_is_that_of_the_file(tmp_path: Path) -> None:
+    """So a list can name its rule, and `sha256sum` confirms it; also after reading."""
+    save_selection(rule(), tmp_path / "s.json")
+    said = hashlib.sha256((tmp_path / "s.json").read_bytes()).hexdigest()
+    assert content_hash(rule()) == said == content_hash(load_selection(tmp_path / "s.json"))
+
+
+def test_unknown_keys_are_left_alone(tmp_path: Path) -> None:
+    """A later version may add to the file."""
+    save_selection(rule(), tmp_path / "s.json")
+    document = json.loads((tmp_path / "s.json").read_text())
+    (tmp_path / "s.json").write_text(json.dumps({**document, "colour": {"of": ["x"]}}))
+    assert load_selection(tmp_path / "s.json").threshold == 0.25
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"schema": "sky_ssl selection 2"}, "schema 'sky_ssl selection 2', this version reads"),
+    ({"schema": None}, "lacks the key schema"),
+    ({"kind": "lasso"}, "kind 'lasso': allowed are probe, search, threshold"),
+    ({"coefficients": [1.0]}, r"coefficients must be a list of 6 numbers \(1\)"),
+    ({"coefficients": ["1"] * 6}, "coefficients holds '1', which is not a finite number"),
+    ({"coefficients": [True] * 6}, "not a finite number"),
+    ({"mean": [1e999] * 6}, "mean holds 'inf'"),
+    ({"mean": None}, "mean must be a list of 6 numbers"),
+    ({"std": [0.0] * 6}, "std holds numbers that are not above 0"),
+    ({"dimensions": 0}, "dimensions '0': must be a whole number from 1"),
+    ({"dimensions": 10**30}, "dimensions"),
+    ({"tokens": 4}, "4 tokens do not divide 6"),
+    ({"threshold": "0"}, "threshold holds '0'"),
+    ({"exemplars": [[1.0] * 5] * 2}, "exemplars must be a list of 6 numbers"),
+    ({"exemplar_ids": ["a"]}, "1 exemplar_ids for 2 exemplars"),
+    ({"exemplar_ra": [1.0]}, "exemplar_ra must be a list of 2"),
+    ({"exemplars": 5}, "exemplars"),
+    ({"measured": [1]}, "measured is not an object"),
+    ({"name": "x" * 20_000}, "name is not a text"),
+    ({"intercept": 10**400}, "intercept"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD, ids=lambda v: str(v)[:30])
+def test_damaged_rules_are_refused_in_one_line(
+    change: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    """Each with the file and what is wrong."""
+    save_selection(rule(), tmp_path / "s.json")
+    document = json.loads((tmp_path / "s.json").read_text()) | change
+    text = json.dumps(document).replace("Infinity", "1e999")
+    (tmp_path / "s.json").write_text(text)
+    with pytest.raises(InputError, match=message) as caught:
+        load_selection(tmp_path / "s.json")
+    assert "s.json" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[1, 2]", b"null", b'{"a": NaN}', b"\xff\xfe\x00", b"[" * 100_000, b"9" * 9999],
+    ids=["empty", "cut", "list", "null", "nan", "binary", "deep", "long number"],
+)
+def test_other_files_are_refused(content: bytes, tmp_path: Path) -> None:
+    """Not JSON, or JSON of something else."""
+    (tmp_path / "x.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"x\.json: not a selection rule"):
+        load_selection(tmp_path / "x.json")
+
+
+def test_huge_and_missing_files_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is read."""
+    with pytest.raises(InputError, match=r"no\.json: cannot be read \(No such file"):
+        load_selection(tmp_path / "no.json")
+    save_selection(rule(), tmp_path / "s.json")
+    monkeypatch.setattr(rulefile, "MOST_BYTES", 100)
+    with pytest.raises(InputError, match="a selection rule has at most 100"):
+        load_selection(tmp_path / "s.json")
