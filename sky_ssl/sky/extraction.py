@@ -13,11 +13,14 @@ import sep
 from scipy import ndimage
 
 from sky_ssl.errors import InputError
+from sky_ssl.sky.seams import seams
 from sky_ssl.sky.survey import Survey
 
 Image = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
+
+_SEAM = 3.0  # meshes of the background that a seam is long, at least
 
 
 @dataclass(frozen=True)
@@ -197,6 +200,7 @@ def extract_diffuse(
     """
     sigma = config.lsb_fwhm / pixel_scale / 2.3548
     hidden = bright | ~np.isfinite(image)
+    image = image - seams(image, hidden, _SEAM * config.background / pixel_scale, sigma)
     weight = ndimage.gaussian_filter((~hidden).astype(np.float32), sigma)
     smooth = ndimage.gaussian_filter(np.where(hidden, 0, image), sigma)
     # where most of the light would come from beyond a mask, nothing is known

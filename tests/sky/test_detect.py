@@ -160,6 +160,22 @@ def test_neighbours_and_holes_are_replaced_by_the_opposite_side() -> None:
     assert alone.measured.flags[0] == 0
 
 
+def test_seams_between_chips_are_not_diffuse_sources() -> None:
+    """Steps of half a sigma along a column and a row; a diffuse disc beside them is found."""
+    shape, flux = (800, 820), 2 * np.pi * 3.0**2 * 10 ** (-0.4 * (25.5 - 30))
+    image = sky((1, *shape), 3.5, 3)
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    for beyond in (columns - 400.0, rows - 550.0):
+        image += np.where(beyond < 0, 2.5 * np.exp(beyond / 25), 0).astype(np.float32)
+    window = (slice(200, 400), slice(500, 700))
+    image[0][window] += source((200, 200), 100.0, 100.0, flux, 3.0 / SCALE, kind="disc")
+    found = find_sources(image, SCALE)
+    diffuse = found.select(found.passes == 2)
+    assert len(diffuse) == 1
+    assert np.hypot(diffuse.sources.x[0] - 600, diffuse.sources.y[0] - 300) < 8
+    assert diffuse.measured.flux[0, 0] == pytest.approx(flux, rel=0.25)
+
+
 def test_images_without_data_or_structure_give_nothing() -> None:
     """All NaN, all zero, a constant, a tiny image."""
     for image in (np.full((2, 50, 60), np.nan), np.zeros((1, 50, 60)), np.ones((1, 50, 60))):
