@@ -13,12 +13,13 @@ import numpy.typing as npt
 
 from sky_ssl.embedding.store import Embeddings
 from sky_ssl.errors import InputError
+from sky_ssl.explore import similarity
+from sky_ssl.probes.linear import project
 from sky_ssl.progress import Progress
 from sky_ssl.sky.hdf5part import open_hdf5
 
 Floats = npt.NDArray[np.floating]
 KINDS = ("probe", "search", "threshold")
-BLOCK = 16_384
 
 
 def _no_vectors() -> Floats:
@@ -80,39 +81,21 @@ class Selection:
             raise InputError(
                 f"selection {self.name!r} is for embeddings of {self.dimensions} numbers, not {D}"
             )
-        result = np.empty(N, dtype=np.float32)
-        for start in range(0, N, BLOCK):
-            block = np.asarray(values[start : start + BLOCK], dtype=np.float32)
-            scores = self._score(block)
-            result[start : start + BLOCK] = np.where(np.isfinite(scores), scores, np.nan)
-            if progress:
-                progress(min(start + BLOCK, N), N)
-        return result
-
-    def _score(self, block: npt.NDArray[np.float32]) -> npt.NDArray[np.floating]:
         if self.kind == "search":
-            from sky_ssl.explore import neighbours
-
             assert self.query is not None
-            query = self.query.astype(np.float32)
-            return np.asarray(neighbours.scores(block, query, self.tokens))
+            return similarity.scores(values, self.query, self.tokens, progress)
         assert self.coefficients is not None
         assert self.mean is not None
         assert self.std is not None
-        weights, offset = folded(self.coefficients, self.intercept, self.mean, self.std)
-        # what is not finite gives NaN, without a remark
-        with np.errstate(invalid="ignore", over="ignore"):
-            scores: npt.NDArray[np.floating] = block @ weights + np.float32(offset)
-        return scores
-
-
-def folded(
-    coefficients: Floats, intercept: float, mean: Floats, std: Floats
-) -> tuple[npt.NDArray[np.float32], float]:
-    """Fold the standardisation into one product: ((D,) weights on raw embeddings, offset)."""
-    weights = np.asarray(coefficients, np.float64) / np.asarray(std, np.float64)
-    offset = float(intercept) - float(weights @ np.asarray(mean, np.float64))
-    return weights.astype(np.float32), offset
+        plane = tuple(
+            np.asarray(part, dtype=np.float64)
+            for part in (self.coefficients[None], [self.intercept], self.mean, self.std)
+        )
+        result = np.full(N, np.nan, dtype=np.float32)
+        for start, block in similarity.blocks(values, progress):
+            found = project(block, *plane)[:, 0]
+            result[start : start + len(block)] = np.where(np.isfinite(found), found, np.nan)
+        return result
 
 
 def model_of(e: Embeddings) -> dict[str, Any]:

@@ -63,7 +63,8 @@ def _document(s: Selection) -> dict[str, Any]:
     document |= {name: getattr(s, name) for name in ("name", "model", "dimensions", "survey")}
     document |= {name: getattr(s, name) for name in ("pooling", "projection", "projection_sha256")}
     document |= {"bands": list(s.bands), "tokens": s.tokens, "threshold": s.threshold}
-    document |= {"measured": s.measured, "origin": s.origin, "calibration": s.calibration}
+    tables = {"measured": s.measured, "origin": s.origin, "calibration": s.calibration}
+    document |= {name: _plain(table) for name, table in tables.items()}
     document |= {"calibration_of": s.calibration_of, "made": s.made, "version": s.version}
     document["intercept"] = s.intercept
     for name in _VECTORS:
@@ -81,6 +82,17 @@ def _numbers(values: Floats) -> list[float]:
     if values.dtype == np.float64:
         return [float(v) for v in values]
     return [float(str(v)) for v in values.astype(np.float32)]
+
+
+def _plain(value: Any) -> Any:
+    """Turn numpy values into plain ones, and what is not finite into null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def load_selection(path: str | Path) -> Selection:
