@@ -139,20 +139,20 @@ def open_index(
         return Index(e.values, tokens, "exact")
     home = index_folder(e, folder)
     manifest = read_manifest(home)
-    if manifest and belongs(manifest, e, kind, tokens):
-        with contextlib.suppress(RuntimeError):  # FAISS: a piece is damaged
-            index = _opened(e, home, manifest)
-            if manifest.rows == N:
-                return index
-            if N <= 2 * manifest.trained_rows:
-                return _extended(e, home, manifest, progress)
     try:
+        if manifest and belongs(manifest, e, kind, tokens):
+            with contextlib.suppress(RuntimeError):  # FAISS: a piece is damaged
+                index = _opened(e, home, manifest)
+                if manifest.rows == N:
+                    return index
+                if N <= 2 * manifest.trained_rows:
+                    return _extended(e, home, manifest, progress)
         home.mkdir(parents=True, exist_ok=True)
-        return _built(e, home, kind, tokens, target, seed, progress)
+        return _built(e, home, kind, tokens, (target, seed), progress)
     except OSError as error:
         raise InputError(
             f"{home}: cannot write the index ({error.strerror}); name a folder for it with "
-            "--index-folder, or search without one (--index exact)"
+            "--index-folder, or search with --index exact"
         ) from error
 
 
@@ -170,15 +170,15 @@ def _built(
     home: Path,
     kind: str,
     tokens: int,
-    target: float,
-    seed: int,
-    progress: Progress | None,
+    how: tuple[float, int],
+    report: Progress | None,
 ) -> Index:
-    """Train an index, fill it, and measure its recall."""
+    """Train an index, fill it, and measure its recall; `how` is the recall to reach and a seed."""
     started = time.monotonic()
+    target, seed = how
     empty = _trained(e.values, kind, tokens, seed)
     trained = _save(empty, home)
-    segments = _fill(e, home, trained, 0, progress, tokens)
+    segments = _fill(e, home, trained, 0, report, tokens)
     manifest = Manifest(
         kind=kind,
         tokens=tokens,
@@ -202,12 +202,9 @@ def _built(
 
 def _extended(e: Embeddings, home: Path, before: Manifest, progress: Progress | None) -> Index:
     """Put rows added at the end into an index; it is not trained again."""
-    kept = list(before.segments)
+    kept, full = list(before.segments), segment_rows(before.kind, e.values.shape[1])
     # a last piece that is not full is made anew, so that pieces do not get many
-    while (
-        kept
-        and (kept[-1].stop - kept[-1].start) < segment_rows(before.kind, e.values.shape[1]) // 2
-    ):
+    while kept and kept[-1].stop - kept[-1].start < full // 2:
         kept.pop()
     start = kept[-1].stop if kept else 0
     segments = (*kept, *_fill(e, home, before.trained, start, progress, before.tokens))
