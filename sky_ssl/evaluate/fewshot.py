@@ -18,6 +18,7 @@ class FewShot:
     """Scores of the draws, (repeats,) each."""
 
     balanced_accuracy: npt.NDArray[np.float64]
+    average_precision: npt.NDArray[np.float64]  # at the prevalence asked for
 
     @property
     def mean(self) -> float:
@@ -39,6 +40,7 @@ def few_shot(
     labels: int,
     repeats: int = 10,
     seed: int = 0,
+    prevalence: float | None = None,
 ) -> FewShot:
     """Fit on `labels` labels, half of each side, and score on all of the test part.
 
@@ -50,12 +52,14 @@ def few_shot(
         labels: number of labels in a draw.
         repeats: number of draws.
         seed: of the draws.
+        prevalence: share of positives that the average precision is given for, by weights; None
+            = as in the test part.
 
     Raises:
         ValueError: fewer than half of `labels` on one side.
     """
     from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import balanced_accuracy_score
+    from sklearn.metrics import average_precision_score, balanced_accuracy_score
     from sklearn.model_selection import GridSearchCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -66,12 +70,18 @@ def few_shot(
         raise ValueError(f"{labels} labels: one side has only {min(map(len, sides))} objects")
     rng = np.random.default_rng(seed)
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
-    scores = []
+    share = float(test_positive.mean()) if prevalence is None else prevalence
+    weight = np.where(
+        test_positive, share / test_positive.mean(), (1 - share) / (~test_positive).mean()
+    )
+    accuracy, precision = [], []
     for _ in range(repeats):
         rows = np.concatenate([rng.choice(side, half, replace=False) for side in sides])
         search = GridSearchCV(
             model, {"logisticregression__C": _STRENGTHS}, cv=min(5, half), scoring="roc_auc"
         )
         search.fit(train[rows], positive[rows])
-        scores.append(balanced_accuracy_score(test_positive, search.predict(test)))
-    return FewShot(np.array(scores))
+        accuracy.append(balanced_accuracy_score(test_positive, search.predict(test)))
+        score = search.decision_function(test)
+        precision.append(average_precision_score(test_positive, score, sample_weight=weight))
+    return FewShot(np.array(accuracy), np.array(precision))

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from sky_ssl.evaluate.baselines import photometry, pixel_features, principal_components
+from sky_ssl.evaluate.baselines import (
+    photometry,
+    pixel_features,
+    principal_components,
+    radial_features,
+)
 from sky_ssl.evaluate.fewshot import few_shot
 
 
@@ -63,3 +68,27 @@ def test_few_shot_scores_what_can_and_cannot_be_told_apart() -> None:
     assert 0.4 < noise.mean < 0.6
     with pytest.raises(ValueError, match="1000 labels: one side has only"):
         few_shot(x, truth, x, truth, labels=1000)
+
+
+def test_average_precision_is_that_of_the_prevalence_asked_for() -> None:
+    """For noise it is the prevalence, whatever the share in the test part."""
+    rng = np.random.default_rng(3)
+    truth = rng.random(4000) < 0.5
+    x = rng.normal(size=(4000, 3))
+    found = few_shot(
+        x[:200], truth[:200], x[200:], truth[200:], labels=40, repeats=6, prevalence=0.02
+    )
+    assert found.average_precision.mean() == pytest.approx(0.02, abs=0.008)
+
+
+def test_radial_features_of_a_picture_known_by_hand() -> None:
+    """Flat rings give their value and no scatter; the last number is the colour."""
+    y, x = np.ogrid[:70, :70]
+    ring = np.floor(np.hypot(y - 34.5, x - 34.5) / 5)
+    picture = np.stack([10 * ring, 20 * ring, np.full((70, 70), 4.0)])[None]
+    found = radial_features(picture)
+    assert found.shape == (1, 29)
+    assert found[0, :21].reshape(7, 3)[:, 0] == pytest.approx(10 * np.arange(7))
+    assert found[0, 21:28] == pytest.approx(0)
+    inner = (ring * 10)[ring < 3.5].mean()
+    assert found[0, 28] == pytest.approx(np.log((inner + 1) / 5))
