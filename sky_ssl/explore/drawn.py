@@ -18,7 +18,8 @@ from sky_ssl.explore.heldout import Folds, best_threshold, share, sky_folds
 from sky_ssl.explore.rule import Selection
 from sky_ssl.explore.similarity import blocks
 from sky_ssl.probes.calibration import fit_calibration
-from sky_ssl.probes.linear import LinearClassifier, fit_classes, project
+from sky_ssl.probes.linear import LinearClassifier, fit_classes
+from sky_ssl.probes.scoring import project
 from sky_ssl.progress import Progress
 from sky_ssl.sky.coords import first_of_each
 

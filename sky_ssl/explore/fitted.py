@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sky_ssl import __version__
 from sky_ssl.embedding.store import Embeddings
 from sky_ssl.errors import InputError
-from sky_ssl.explore.rule import Floats, Selection, model_of
+from sky_ssl.explore.rule import Doubles, Floats, Selection, model_of
 
 if TYPE_CHECKING:
     from sky_ssl.probes.calibration import Calibration
@@ -129,7 +129,7 @@ def search_selection(
     )
 
 
-def _one_class(classifier: "LinearClassifier", positive: Any) -> tuple[Floats, float]:
+def _one_class(classifier: "LinearClassifier", positive: Any) -> tuple[Doubles, float]:
     """Take the plane (D,) of one class and its offset out of a classifier."""
     classes = [str(c) for c in classifier.classes]
     if str(positive) not in classes:

@@ -14,11 +14,12 @@ import numpy.typing as npt
 from sky_ssl.embedding.store import Embeddings
 from sky_ssl.errors import InputError
 from sky_ssl.explore import similarity
-from sky_ssl.probes.linear import project
+from sky_ssl.probes.scoring import project
 from sky_ssl.progress import Progress
 from sky_ssl.sky.hdf5part import open_hdf5
 
 Floats = npt.NDArray[np.floating]
+Doubles = npt.NDArray[np.float64]
 KINDS = ("probe", "search", "threshold")
 
 
@@ -45,10 +46,10 @@ class Selection:
     bands: tuple[str, ...] = ()
     tokens: int = 1  # pieces of an embedding that a search brings to unit length
     threshold: float | None = None  # least score of a selected object; None = a ranking alone
-    coefficients: Floats | None = None  # (D,) per standard deviation
+    coefficients: Doubles | None = None  # (D,) per standard deviation
     intercept: float = 0.0
-    mean: Floats | None = None  # (D,)
-    std: Floats | None = None  # (D,), above 0
+    mean: Doubles | None = None  # (D,)
+    std: Doubles | None = None  # (D,), above 0
     query: Floats | None = None  # (D,)
     exemplars: Floats = field(default_factory=_no_vectors)  # (M, D), raw as in the file
     exemplar_ids: tuple[str, ...] = ()  # (M,)
@@ -87,13 +88,10 @@ class Selection:
         assert self.coefficients is not None
         assert self.mean is not None
         assert self.std is not None
-        plane = tuple(
-            np.asarray(part, dtype=np.float64)
-            for part in (self.coefficients[None], [self.intercept], self.mean, self.std)
-        )
+        coefficients, intercept = self.coefficients[None], np.array([self.intercept])
         result = np.full(N, np.nan, dtype=np.float32)
         for start, block in similarity.blocks(values, progress):
-            found = project(block, *plane)[:, 0]
+            found = project(block, coefficients, intercept, self.mean, self.std)[:, 0]
             result[start : start + len(block)] = np.where(np.isfinite(found), found, np.nan)
         return result
 
