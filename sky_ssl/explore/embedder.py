@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sky_ssl.embedding.encode import conversion
 from sky_ssl.embedding.store import Embeddings
 from sky_ssl.errors import InputError
 from sky_ssl.sky.cutouts import CutoutInfo
@@ -142,6 +141,7 @@ def _use_noise_of_file(model: Any, info: CutoutInfo, e: Embeddings) -> list[str]
     """Scale by the noise of the cutouts, as `sky-ssl embed --sigma file` did."""
     import torch
 
+    from sky_ssl.embedding.encode import conversion
     from sky_ssl.sky.noise import usable_sigma
 
     path = Path(str(e.attributes.get("cutouts", "")))

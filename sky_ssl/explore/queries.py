@@ -5,6 +5,7 @@ In: text as a user types it, and open embeddings. Out: vectors (M, D), raw, with
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,10 @@ from sky_ssl.embedding.store import Embeddings
 from sky_ssl.errors import InputError
 from sky_ssl.explore.similarity import Floats, Rows
 from sky_ssl.sky.coords import parse_coordinate, separation_arcsec
+
+if TYPE_CHECKING:
+    from sky_ssl.explore.embedder import Embedder
+    from sky_ssl.explore.fitspictures import Pictures
 
 Degrees = npt.NDArray[np.float64]
 _SHOWN = 3
@@ -28,6 +33,7 @@ class Exemplars:
     ra: Degrees  # (M,) degrees, NaN if unknown
     dec: Degrees
     notes: list[str] = field(default_factory=list)  # what was assumed, a line each
+    images: npt.NDArray[np.float32] | None = None  # (M, C, H, W) where they are images
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -141,3 +147,12 @@ def _distance(arcsec: float) -> str:
     if arcsec < 120:
         return f"{arcsec:.1f} arcsec"
     return f"{arcsec / 60:.1f} arcmin" if arcsec < 7200 else f"{arcsec / 3600:.1f} degrees"
+
+
+def exemplars_of_pictures(embedder: "Embedder", pictures: "Pictures") -> Exemplars:
+    """Embed images on the spot."""
+    none = np.full(len(pictures.ids), -1, dtype=np.int64)
+    vectors = embedder.embed(pictures.images)
+    return Exemplars(
+        vectors, pictures.ids, none, pictures.ra, pictures.dec, pictures.notes, pictures.images
+    )
