@@ -27,6 +27,11 @@ _COLUMNS = {
     "rank": About("", "stat.rank", "Place in the list, 1 = highest score"),
     "score": About("", "stat.likelihood", "Score by the selection rule, larger = more like it"),
     "probability": About("", "stat.probability", "Calibrated probability at the prevalence given"),
+    "beyond": About(
+        "",
+        "meta.code.qual",
+        "Score above that of every true object held out: the probability is an extrapolation",
+    ),
     "half_light_radius": About("arcsec", "phys.angSize", "Half-light radius"),
     "mean_surface_brightness": About(
         "mag/arcsec2", "phot.mag.sb", "Mean surface brightness within the half-light radius, AB"

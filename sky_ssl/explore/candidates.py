@@ -57,7 +57,8 @@ class Candidates:
     counts: dict[str, int]  # scored, passed, known, merged, listed
     threshold: float | None
     prevalence: float | None  # at which the probabilities are
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # warnings, a line each
+    report: list[str] = field(default_factory=list)  # what was found where
 
 
 def find_candidates(
@@ -84,7 +85,7 @@ def find_candidates(
         InputError: embeddings of another model.
     """
     o = options or ListOptions()
-    notes = check_model(selection, e)
+    notes, report = check_model(selection, e), list[str]()
     scores = selection.scores(e.values, progress)
     threshold = selection.threshold if o.threshold is None else o.threshold
     passed = np.isfinite(scores) & (scores >= (-np.inf if threshold is None else threshold))
@@ -98,7 +99,7 @@ def find_candidates(
     frame = _table(selection, e, rows, scores, known, calibration, o)
     if columns is not None:
         extra, line = columns_of(columns, e.id[rows], e.ra[rows], e.dec[rows])
-        notes.append(f"columns: {line}")
+        report.append(line)
         frame = pd.concat([frame, extra], axis=1)
     if catalogues:
         found = nearest_known(e.ra[rows], e.dec[rows], catalogues, o.radius_arcsec)
@@ -120,6 +121,7 @@ def find_candidates(
         threshold=threshold,
         prevalence=None if calibration is None else calibration.prevalence,
         notes=notes,
+        report=report,
     )
 
 
@@ -239,6 +241,9 @@ def _table(
     }
     if calibration is not None:
         columns["probability"] = calibration.probability(scores[rows].astype(np.float64))
+    highest = (selection.measured.get("true_scores") or {}).get("high")
+    if isinstance(highest, float | int):
+        columns["beyond"] = scores[rows] > highest
     columns["twins"] = _twins(e, ra, dec, o.merge_arcsec)
     if o.known == "keep":
         columns["label"] = known[rows]

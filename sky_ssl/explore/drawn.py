@@ -84,6 +84,9 @@ def lasso_selection(
         target, of = np.asarray(labels)[part] == positive, positive
         measured |= _measure_class(accepted, truth, known, target, folds.group, positive)
         scores, target = scores[known], target[known]
+    if target.any():
+        hits = scores[target].astype(np.float64)
+        measured["true_scores"] = dict(zip(("low", "high"), (hits.min(), hits.max()), strict=True))
     calibration = None
     if folds.count > 1 and 0 < target.sum() < len(target):
         step = -(-len(scores) // _CALIBRATION_ROWS)

@@ -77,6 +77,7 @@ def search_selection(
     measured: Mapping[str, Any] | None = None,
     name: str = "",
     calibration: "Calibration | None" = None,
+    unlike_weight: float = 0.5,
 ) -> Selection:
     """Make a rule of a search: the mean cosine per token to the exemplars.
 
@@ -86,6 +87,7 @@ def search_selection(
         unlike: counter-examples likewise.
         ids: (M,) of exemplars that are given as vectors.
         threshold: least score; None makes a ranking alone.
+        unlike_weight: of the counter-examples against the exemplars.
 
     Raises:
         InputError: no exemplars, rows outside the file, or vectors of another length.
@@ -97,7 +99,7 @@ def search_selection(
     if not len(positive):
         raise InputError("a search needs at least one exemplar")
     tokens = similarity.token_count(e.attributes, e.values.shape[1])
-    query = np.asarray(search.query_vector(positive, negative, tokens), dtype=np.float32)
+    query = np.asarray(search.query_vector(positive, negative, tokens, unlike_weight), np.float32)
     given = np.asarray(rows)
     known: dict[str, Any] = (
         exemplars_of(e, given.astype(np.int64))
@@ -113,7 +115,7 @@ def search_selection(
         raise InputError(f"{len(ids)} ids for {len(positive)} exemplars")
     origin: dict[str, Any] = {"from": "search", "exemplars": len(positive)}
     if negative is not None:
-        origin["counter_examples"] = len(negative)
+        origin |= {"counter_examples": len(negative), "unlike_weight": unlike_weight}
     return Selection(
         kind="search",
         name=name or f"like {known['exemplar_ids'][0]}",

@@ -4,7 +4,6 @@ In: ids and positions, and tables of objects (`read_objects`). Out: a value for 
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -146,10 +145,3 @@ def columns_of(
     frame = frame.where(pd.Series(found), other=np.nan) if not found.all() else frame
     line = f"{', '.join(names) or 'no column'} of {int(found.sum())} of {len(ids)} candidates"
     return frame, line
-
-
-def open_table(path: str | Path) -> pd.DataFrame:
-    """Read a table of objects; see `matching.read_objects`."""
-    from sky_ssl.explore.objects import read_objects
-
-    return read_objects(path)

@@ -54,7 +54,8 @@ def _call(kind: str, parameters: dict[str, str], to: str) -> list[str]:
                 f"SAMP: no program{f' like {to!r}' if to else ''} that takes {kind} is connected "
                 f"(there are: {there}); start TOPCAT, Aladin or DS9 and connect it to the hub"
             )
-        done, failed = [], []
+        done: list[str] = []
+        failed: list[str] = []
         for key, name in chosen.items():
             message = {"samp.mtype": kind, "samp.params": parameters}
             answer = _answer(client, key, message)
