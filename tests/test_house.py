@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = [
-    "workspace", "sky", "probes", "model", "training", "embedding", "explore", "evaluate",
+    "workspace", "jobs", "sky", "probes", "model", "training", "embedding", "explore", "evaluate",
     "info", "demo", "commands", "cli",
 ]  # fmt: skip
 GROUND = {"errors", "progress"}
