@@ -5,21 +5,24 @@ block by block. Features are standardised with the mean and deviation of the tra
 for scoring this is folded into the coefficients, so that no standardised copy is made.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from sky_ssl.errors import InputError
+from sky_ssl.probes.scoring import class_probabilities, most_likely, project
 from sky_ssl.progress import Progress
 
 Features = npt.NDArray[np.floating]
 Numbers = npt.NDArray[np.float64]
 
-BLOCK_ROWS = 16_384
 STRENGTHS = (0.0003, 0.003, 0.03, 0.3, 3.0)
-"""Inverses of the L2 penalty to choose from."""
-_FAR = 1000.0  # deviations between a feature's mean and zero where float32 gets too coarse
+"""Inverses of the L2 penalty of classifiers to choose from."""
+PENALTIES = (1e5, 1e4, 1e3, 1e2, 1e1, 1.0)
+"""L2 penalties of regressions to choose from."""
+_EXACT_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -85,57 +88,6 @@ class LinearRegressor:
         return project(values, rows, shift, self.mean, self.std, progress)[:, 0]
 
 
-def project(
-    values: Features,
-    coefficients: Numbers,
-    intercept: Numbers,
-    mean: Numbers,
-    std: Numbers,
-    progress: Progress | None = None,
-) -> Features:
-    """Give ((values - mean) / std) @ coefficients.T + intercept, (N, K) float32, by blocks.
-
-    Args:
-        values: (N, D), may be a memory map; float16 is widened block by block.
-        coefficients, intercept: (K, D) and (K,).
-        mean, std: (D,) of the standardisation.
-        progress: called with (rows, N).
-
-    Raises:
-        InputError: another number of features.
-    """
-    if values.ndim != 2 or values.shape[1] != len(mean):
-        raise InputError(f"embeddings of shape {values.shape}: the probe needs (N, {len(mean)})")
-    N, weights = len(values), np.asarray(coefficients / std, dtype=np.float64)
-    offset = intercept - weights @ mean
-    kind = np.float64 if np.max(np.abs(mean) / std, initial=0.0) > _FAR else np.float32
-    folded: Features = np.ascontiguousarray(weights.T).astype(kind)  # (D, K)
-    scores = np.empty((N, len(intercept)), dtype=np.float32)
-    for start in range(0, N, BLOCK_ROWS):
-        block: Features = np.asarray(values[start : start + BLOCK_ROWS]).astype(kind, copy=False)
-        with np.errstate(invalid="ignore", over="ignore"):  # rows of NaN score NaN
-            scores[start : start + len(block)] = block @ folded + offset
-        if progress:
-            progress(start + len(block), N)
-    return scores
-
-
-def class_probabilities(decision: Features) -> Features:
-    """Turn decision values, (N,) for two classes or (N, K), into probabilities (N, K)."""
-    from scipy.special import expit, softmax
-
-    if decision.ndim == 1:
-        return np.stack([expit(-decision), expit(decision)], axis=1)
-    return np.asarray(softmax(decision, axis=1))
-
-
-def most_likely(decision: Features) -> npt.NDArray[np.int64]:
-    """Give the place (N,) of the likeliest class for decision values (N,) or (N, K)."""
-    if decision.ndim == 1:
-        return (decision > 0).astype(np.int64)
-    return np.asarray(decision.argmax(axis=1), dtype=np.int64)
-
-
 def fit_classes(
     x: Features, y: npt.NDArray, *, strength: float = 0.01, balanced: bool = True
 ) -> LinearClassifier:
@@ -150,13 +102,13 @@ def fit_classes(
     Raises:
         InputError: one class only, or NaN.
     """
-    return fit_path(x, y, (strength,), balanced=balanced)[0]
+    return next(fit_path(x, y, (strength,), balanced=balanced))
 
 
 def fit_path(
     x: Features, y: npt.NDArray, strengths: tuple[float, ...], *, balanced: bool = True
-) -> list[LinearClassifier]:
-    """Fit `fit_classes` for several strengths, each started from the one before.
+) -> Iterator[LinearClassifier]:
+    """Fit `fit_classes` for several strengths in turn, each started from the one before.
 
     With fewer labels than features the fit runs in the space that the labelled rows span: the
     penalty keeps the coefficients in it, so nothing is lost.
@@ -169,15 +121,18 @@ def fit_path(
         raise InputError(f"labels: {what}; a probe needs at least two kinds")
     mean, std, z = _standardised(x, len(y))
     axes, reduced = _span(z)
+    if len(z) > _EXACT_ROWS:
+        reduced = reduced.astype(np.float32)  # half the time, differences below 1 %
     model = LogisticRegression(
-        class_weight="balanced" if balanced else None, max_iter=2000, tol=1e-5, warm_start=True
+        class_weight="balanced" if balanced else None,
+        max_iter=2000,
+        tol=1e-5 if len(classes) == 2 else 1e-4,
+        warm_start=True,
     )
-    fits = []
     for strength in strengths:
         model.set_params(C=strength).fit(reduced, y)
         coefficients = model.coef_ @ axes if axes is not None else model.coef_.copy()
-        fits.append(LinearClassifier(classes, coefficients, model.intercept_.copy(), mean, std))
-    return fits
+        yield LinearClassifier(classes, coefficients, model.intercept_.copy(), mean, std)
 
 
 def fit_values(x: Features, y: npt.NDArray, *, strength: float = 100.0) -> LinearRegressor:
@@ -191,8 +146,11 @@ def fit_values(x: Features, y: npt.NDArray, *, strength: float = 100.0) -> Linea
     Raises:
         InputError: fewer than two rows, or NaN.
     """
-    from scipy.linalg import solve
+    return fit_value_path(x, y, (strength,))[0]
 
+
+def fit_value_path(x: Features, y: Numbers, strengths: tuple[float, ...]) -> list[LinearRegressor]:
+    """Fit `fit_values` for several strengths from one decomposition."""
     y = np.asarray(y, dtype=np.float64)
     if len(y) < 2 or not np.isfinite(y).all():
         raise InputError(f"labels: {len(y)} numbers; a probe needs at least two, none of them NaN")
@@ -200,10 +158,12 @@ def fit_values(x: Features, y: npt.NDArray, *, strength: float = 100.0) -> Linea
     n, D = z.shape
     level = float(y.mean())
     if n < D:  # the coefficients are combinations of the rows
-        w = z.T @ solve(z @ z.T + strength * np.eye(n), y - level, assume_a="pos")
+        squares, u = np.linalg.eigh(z @ z.T)
+        before, after = u.T @ (y - level), z.T @ u
     else:
-        w = solve(z.T @ z + strength * np.eye(D), z.T @ (y - level), assume_a="pos")
-    return LinearRegressor(w, level, mean, std)
+        squares, u = np.linalg.eigh(z.T @ z)
+        before, after = u.T @ (z.T @ (y - level)), u
+    return [LinearRegressor(after @ (before / (squares + s)), level, mean, std) for s in strengths]
 
 
 def _standardised(x: Features, n: int) -> tuple[Numbers, Numbers, Numbers]:

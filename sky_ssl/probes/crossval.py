@@ -1,0 +1,268 @@
+"""Cross-validation: every object predicted by a probe that has not seen it, nor its surroundings.
+
+In: embeddings (n, D), labels (n,), and groups (n,) such as blocks of sky that stay together. Out:
+held-out decision values or numbers. The strength is chosen, and the decision value calibrated,
+inside each training part, so nothing of the test part enters.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sky_ssl.probes.calibration import Calibration, fit_calibration
+from sky_ssl.probes.linear import (
+    PENALTIES,
+    STRENGTHS,
+    LinearClassifier,
+    LinearRegressor,
+    fit_classes,
+    fit_path,
+    fit_value_path,
+    fit_values,
+)
+from sky_ssl.progress import Progress
+
+Features = npt.NDArray[np.floating]
+Numbers = npt.NDArray[np.floating]
+Groups = npt.NDArray | None
+Rows = npt.NDArray[np.int64]
+
+FOLDS = 5
+_DEFAULT_STRENGTH = 0.01
+_DEFAULT_PENALTY = 100.0
+_LEAST = 3  # of each kind, before anything can be chosen on them
+_MANY, _FEW_FOLDS = 1000, 3
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Objects of a training part this close to a test object are left out of it."""
+
+    points: npt.NDArray[np.float64]  # (n, 3) unit vectors; NaN if unknown
+    distance: float  # in the same unit
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A classifier with the strength that was best on held-out parts of its own labels."""
+
+    model: LinearClassifier
+    strength: float
+    calibration: Calibration | None  # for two classes, where there are labels enough
+
+    def decision(self, values: Features, classes: npt.NDArray) -> Numbers:
+        """Score rows (N, D): log-odds (N,) at equal frequencies, or (N, K) in the order of classes.
+
+        Classes that the training part lacked score -inf.
+        """
+        raw = self.model.decision(values)
+        if raw.ndim == 1 and len(classes) == 2:
+            balanced = self.calibration.moved_to(0.5) if self.calibration else None
+            return balanced.log_odds(raw) if balanced else raw
+        full = np.full((len(values), len(classes)), -np.inf, dtype=np.float32)
+        columns = np.stack([-raw / 2, raw / 2], axis=1) if raw.ndim == 1 else raw
+        full[:, np.searchsorted(classes, self.model.classes)] = columns
+        return full
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What was predicted for each object by a probe that had not seen it."""
+
+    values: Numbers  # (n,) log-odds of the second class at equal frequencies, (n, K), or numbers
+    fold: Rows  # (n,) from 0
+    strengths: list[float]  # chosen in each fold
+
+
+def possible_folds(y: npt.NDArray, groups: Groups, most: int = FOLDS) -> int:
+    """Give the number of folds that leave every class in every training part; below 2 is none.
+
+    Args:
+        y: (n,) classes; a constant for numbers.
+        groups: (n,) what stays together.
+        most: folds wanted.
+    """
+    if groups is None:
+        return int(min(most, np.unique(y, return_counts=True)[1].min(initial=most)))
+    return int(min([most, *(len(np.unique(groups[y == name])) for name in np.unique(y))]))
+
+
+def deal(y: npt.NDArray, groups: Groups, folds: int, seed: int) -> Rows:
+    """Deal objects into folds with about the same share of each class; groups stay together.
+
+    Args:
+        y: (n,) classes; a constant for numbers.
+        groups: (n,) or None.
+        folds: two or more.
+        seed: of the order in which groups are dealt.
+
+    Returns:
+        (n,) fold from 0.
+    """
+    rng = np.random.default_rng(seed)
+    codes = np.unique(y, return_inverse=True)[1]
+    if groups is None:
+        order = rng.permutation(len(y))
+        order = order[np.argsort(codes[order], kind="stable")]
+        fold = np.empty(len(y), dtype=np.int64)
+        fold[order] = np.arange(len(y)) % folds
+        return fold
+    members = np.unique(groups, return_inverse=True)[1]
+    shares = np.zeros((members.max() + 1, codes.max() + 1))
+    np.add.at(shares, (members, codes), 1.0)
+    shares /= shares.sum(axis=0)
+    # the fullest first, each to the fold that has least of what it holds
+    order = np.lexsort((rng.random(len(shares)), -shares.max(axis=1).round(3)))
+    load = np.zeros((folds, shares.shape[1]))
+    chosen = np.empty(len(shares), dtype=np.int64)
+    tie = 1e-9 * rng.random(folds)
+    for group in order:
+        chosen[group] = np.argmin(load @ shares[group] + tie)
+        load[chosen[group]] += shares[group]
+    return chosen[members]
+
+
+def parts(fold: Rows, apart: Apart | None = None) -> Iterator[tuple[Rows, Rows]]:
+    """Give (training rows, test rows) of each fold, training rows near a test row left out."""
+    for number in range(int(fold.max()) + 1):
+        test, train = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
+        yield (train if apart is None else far_from(train, test, apart)), test
+
+
+def far_from(train: Rows, test: Rows, apart: Apart) -> Rows:
+    """Keep the training rows that are not close to any test row."""
+    from scipy.spatial import cKDTree
+
+    known = np.asarray(np.isfinite(apart.points).all(axis=1))
+    placed = test[known[test]]
+    if not placed.size or apart.distance <= 0:
+        return train
+    mine = np.where(known[train][:, None], apart.points[train], 9.0)  # far from everything
+    distance, _ = cKDTree(apart.points[placed]).query(mine, distance_upper_bound=apart.distance)
+    return train[~np.isfinite(distance)]
+
+
+def tune_classes(
+    x: Features, y: npt.NDArray, groups: Groups = None, *, folds: int = FOLDS, seed: int = 0
+) -> Tuned:
+    """Fit a classifier with the strength that has the least balanced log-loss on held-out folds.
+
+    Where the groups do not suffice for folds single objects are held out; where there are fewer
+    than three labels of a kind the strength is 0.01 and there is no calibration. With more than a
+    thousand labels three folds are enough.
+    """
+    folds = min(folds, _FEW_FOLDS) if len(y) > _MANY else folds
+    classes, counts = np.unique(y, return_counts=True)
+    if len(classes) < 2 or counts.min() < _LEAST:
+        model = fit_classes(x, y, strength=_DEFAULT_STRENGTH)
+        return Tuned(model, _DEFAULT_STRENGTH, None)
+    if possible_folds(y, groups, folds) < 2:
+        groups = None
+    fold = deal(y, groups, possible_folds(y, groups, folds), seed)
+    shape = (
+        (len(STRENGTHS), len(y)) if len(classes) == 2 else (len(STRENGTHS), len(y), len(classes))
+    )
+    held = np.empty(shape)
+    for train, test in parts(fold):
+        for k, model in enumerate(fit_path(x[train], y[train], STRENGTHS)):
+            held[k, test] = Tuned(model, STRENGTHS[k], None).decision(x[test], classes)
+    best = int(np.argmin([_balanced_loss(scores, y, classes) for scores in held]))
+    calibration = fit_calibration(held[best], y == classes[1]) if len(classes) == 2 else None
+    model = fit_path(x, y, STRENGTHS[: best + 1])[-1]
+    return Tuned(model, STRENGTHS[best], calibration)
+
+
+def _balanced_loss(decision: Numbers, y: npt.NDArray, classes: npt.NDArray) -> float:
+    """Cross-entropy of decision values with the same weight for each class."""
+    from scipy.special import log_softmax
+
+    columns = np.stack([0 * decision, decision], 1) if decision.ndim == 1 else decision
+    loss = -log_softmax(columns, axis=1)[np.arange(len(y)), np.searchsorted(classes, y)]
+    loss = np.minimum(loss, 50.0)  # a class that a training part lacked
+    return float(np.mean([loss[y == name].mean() for name in classes]))
+
+
+def cross_validate_classes(
+    x: Features,
+    y: npt.NDArray,
+    groups: Groups = None,
+    *,
+    folds: int = FOLDS,
+    seed: int = 0,
+    apart: Apart | None = None,
+    progress: Progress | None = None,
+) -> HeldOut:
+    """Predict each object by a tuned classifier that was trained on the other folds.
+
+    Args:
+        x: (n, D) embeddings without NaN.
+        y: (n,) classes; `possible_folds` must be 2 or more.
+        groups: (n,) what stays together.
+        folds: at most so many.
+        seed: of the folds.
+        apart: distance to keep between training and test.
+        progress: called with (folds done, folds).
+    """
+    classes = np.unique(y)
+    fold = deal(y, groups, possible_folds(y, groups, folds), seed)
+    values = np.empty(len(y) if len(classes) == 2 else (len(y), len(classes)))
+    strengths = []
+    for number, (train, test) in enumerate(parts(fold, apart)):
+        inner = None if groups is None else groups[train]
+        tuned = tune_classes(x[train], y[train], inner, folds=folds, seed=seed + number + 1)
+        values[test] = tuned.decision(x[test], classes)
+        strengths.append(tuned.strength)
+        if progress:
+            progress(number + 1, int(fold.max()) + 1)
+    return HeldOut(values, fold, strengths)
+
+
+def tune_values(
+    x: Features,
+    y: npt.NDArray[np.float64],
+    groups: Groups = None,
+    *,
+    folds: int = FOLDS,
+    seed: int = 0,
+) -> tuple[LinearRegressor, float]:
+    """Fit a ridge regression with the penalty that has the least square error on held-out folds."""
+    same = np.zeros(len(y))
+    if groups is not None and possible_folds(same, groups, folds) < 2:
+        groups = None
+    if len(y) < 2 * _LEAST:
+        return fit_values(x, y, strength=_DEFAULT_PENALTY), _DEFAULT_PENALTY
+    fold = deal(same, groups, possible_folds(same, groups, folds), seed)
+    error = np.zeros(len(PENALTIES))
+    for train, test in parts(fold):
+        for k, model in enumerate(fit_value_path(x[train], y[train], PENALTIES)):
+            error[k] += float(((model.predict(x[test]) - y[test]) ** 2).sum())
+    best = PENALTIES[int(error.argmin())]
+    return fit_values(x, y, strength=best), best
+
+
+def cross_validate_values(
+    x: Features,
+    y: npt.NDArray[np.float64],
+    groups: Groups = None,
+    *,
+    folds: int = FOLDS,
+    seed: int = 0,
+    apart: Apart | None = None,
+    progress: Progress | None = None,
+) -> HeldOut:
+    """Predict each number by a tuned regression on the other folds, as classes above."""
+    same = np.zeros(len(y))
+    fold = deal(same, groups, possible_folds(same, groups, folds), seed)
+    values, strengths = np.empty(len(y)), []
+    for number, (train, test) in enumerate(parts(fold, apart)):
+        inner = None if groups is None else groups[train]
+        model, strength = tune_values(
+            x[train], y[train], inner, folds=folds, seed=seed + number + 1
+        )
+        values[test] = model.predict(x[test])
+        strengths.append(strength)
+        if progress:
+            progress(number + 1, int(fold.max()) + 1)
+    return HeldOut(values, fold, strengths)
