@@ -5,7 +5,6 @@ seed, epoch and point alone, and an epoch reads the positions of the one before:
 same map, bit for bit, on any number of threads.
 """
 
-from collections.abc import Callable
 from functools import lru_cache
 
 import numba
@@ -14,10 +13,13 @@ import numpy.typing as npt
 import scipy.sparse
 
 from sky_ssl.explore.graph import in_blocks, threads_or_all
+from sky_ssl.progress import Progress
 
 Positions = npt.NDArray[np.float32]
-_NEGATIVE = 5
-_LIMIT = np.float32(4.0)
+_NEGATIVE = 5  # points that push, for each that pulls
+_PULLS = np.float32(2)  # an edge is drawn from each of its ends: together as in umap-learn, which
+# moves both ends at both draws
+_LIMIT = np.float32(4)  # of a gradient, as in umap-learn
 
 
 @lru_cache
@@ -39,20 +41,18 @@ def lay_out(
     epochs: int = 200,
     seed: int = 0,
     rate: float = 1.0,
-    fixed: Positions | None = None,
     threads: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Positions:
     """Find positions by stochastic descent (McInnes et al. 2018, with updates epoch by epoch).
 
     Args:
-        graph: (N, N) memberships, symmetric; with `fixed`, (N, M) of N points in M others.
+        graph: (N, N) memberships, symmetric.
         start: (N, 2).
         min_dist: how close points may lie, in units where the map is some 20 wide.
         epochs: passes over the graph.
         seed: of the random repulsion.
         rate: of the first step; it falls to 0.
-        fixed: (M, 2) positions that stay, among which the N find theirs.
         threads: 0 for all cores.
         progress: called with (epochs done, epochs).
 
@@ -66,11 +66,10 @@ def lay_out(
     size = max(-(-len(now) // (4 * threads_or_all(threads))), 256)
     for epoch in range(epochs):
         alpha = np.float32(rate * (1 - epoch / epochs))
-        others = now if fixed is None else fixed
 
         def work(first: int, last: int) -> None:
             _epoch(
-                graph.indptr, graph.indices, strength, now, others, after,  # noqa: B023
+                graph.indptr, graph.indices, strength, now, after,  # noqa: B023
                 (first, last), (epoch, seed), (np.float32(a), np.float32(b), alpha),  # noqa: B023
             )  # fmt: skip
 
@@ -90,14 +89,13 @@ def _mixed(x):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def _epoch(indptr, indices, strength, now, others, after, rows, when, shape):  # type: ignore[no-untyped-def]
+def _epoch(indptr, indices, strength, now, after, rows, when, shape):  # type: ignore[no-untyped-def]
     """Move points `rows` through one epoch, each alone among the positions of before."""
     epoch, seed = when
     a, b, alpha = shape
-    M = np.uint64(len(others))
+    M = np.uint64(len(now))
     gold = np.uint64(0x9E3779B97F4A7C15)
     one, two, little = np.float32(1), np.float32(2), np.float32(0.001)
-    ATT = np.float32(2.0)
     for i in range(rows[0], rows[1]):
         x, y = now[i, 0], now[i, 1]
         state = _mixed(_mixed(np.uint64(seed) * gold + np.uint64(epoch)) * gold + np.uint64(i))
@@ -106,17 +104,17 @@ def _epoch(indptr, indices, strength, now, others, after, rows, when, shape):  #
             if np.floor((epoch + 1) * p) <= np.floor(epoch * p):
                 continue
             j = indices[e]
-            dx, dy = x - others[j, 0], y - others[j, 1]
+            dx, dy = x - now[j, 0], y - now[j, 1]
             d2 = dx * dx + dy * dy
             if d2 > 0:
                 power = d2**b
-                pull = ATT * -two * a * b * power / (d2 * (a * power + one))
+                pull = -_PULLS * two * a * b * power / (d2 * (a * power + one))
                 x += alpha * min(max(pull * dx, -_LIMIT), _LIMIT)
                 y += alpha * min(max(pull * dy, -_LIMIT), _LIMIT)
             for _ in range(_NEGATIVE):
                 state += gold
                 j = np.int64(_mixed(state) % M)
-                dx, dy = x - others[j, 0], y - others[j, 1]
+                dx, dy = x - now[j, 0], y - now[j, 1]
                 d2 = dx * dx + dy * dy
                 if d2 > 0:
                     push = two * b / ((little + d2) * (a * d2**b + one))
