@@ -161,17 +161,18 @@ def tune_classes(
     if possible_folds(y, groups, folds) < 2:
         groups = None
     fold = deal(y, groups, possible_folds(y, groups, folds), seed)
-    shape = (
-        (len(STRENGTHS), len(y)) if len(classes) == 2 else (len(STRENGTHS), len(y), len(classes))
-    )
-    held = np.empty(shape)
-    for train, test in parts(fold):
-        for k, model in enumerate(fit_path(x[train], y[train], STRENGTHS)):
-            held[k, test] = Tuned(model, STRENGTHS[k], None).decision(x[test], classes)
-    best = int(np.argmin([_balanced_loss(scores, y, classes) for scores in held]))
-    calibration = fit_calibration(held[best], y == classes[1]) if len(classes) == 2 else None
-    model = fit_path(x, y, STRENGTHS[: best + 1])[-1]
-    return Tuned(model, STRENGTHS[best], calibration)
+    best, least, held = _DEFAULT_STRENGTH, np.inf, np.empty(0)
+    paths = [(fit_path(x[train], y[train], STRENGTHS), test) for train, test in parts(fold)]
+    for strength in STRENGTHS:
+        scores = np.empty(len(y) if len(classes) == 2 else (len(y), len(classes)))
+        for path, test in paths:
+            scores[test] = Tuned(next(path), strength, None).decision(x[test], classes)
+        loss = _balanced_loss(scores, y, classes)
+        if loss >= least:  # weaker penalties are slower to fit and would be worse still
+            break
+        best, least, held = strength, loss, scores
+    calibration = fit_calibration(held, y == classes[1]) if len(classes) == 2 else None
+    return Tuned(fit_classes(x, y, strength=best), best, calibration)
 
 
 def _balanced_loss(decision: Numbers, y: npt.NDArray, classes: npt.NDArray) -> float:
