@@ -16,10 +16,10 @@ import numpy.typing as npt
 from sky_ssl.embedding.store import Embeddings
 from sky_ssl.errors import InputError
 from sky_ssl.explore.embedder import BATCH, Embedder
-from sky_ssl.explore.queries import Exemplars
+from sky_ssl.explore.queries import Exemplars, embedded_cutouts, exemplar_images
 from sky_ssl.explore.similarity import Best, Rows, Vectors, blocks, token_count
 from sky_ssl.progress import Progress
-from sky_ssl.sky.cutoutset import CutoutSet, open_cutouts
+from sky_ssl.sky.cutoutset import CutoutSet
 
 Tokens = npt.NDArray[np.float32]
 _COMBINE: dict[str, Any] = {"min": np.min, "mean": np.mean, "max": np.max}
@@ -138,16 +138,8 @@ def score_cutouts(
     Raises:
         InputError: the cutouts are not those that were embedded.
     """
-    from sky_ssl.embedding.encode import conversion
-
-    path = cutouts or Path(str(e.attributes.get("cutouts", "")))
-    data = open_cutouts(path, bands=embedder.info.bands, size=embedder.size)
-    if data.fingerprint() != e.attributes.get("cutouts_fingerprint"):
-        raise InputError(f"{path}: not the cutouts that {e.path} was made of")
-    factor = conversion(embedder.info, data.info, path, allow_pixel_scale=True)[:, None, None]
-    images = [data.read(like.rows[like.rows >= 0]) * factor]
-    images += [] if like.images is None else [like.images]
-    exemplars = np.concatenate(images)
+    data, factor = embedded_cutouts(e, embedder, cutouts)
+    exemplars = exemplar_images(e, like, embedder, cutouts)
     if recipe.weights != "none":
         exemplars = orientations(exemplars)
     target = make_target(_flat(embedder.tokens(exemplars)), recipe)

@@ -5,6 +5,7 @@ In: text as a user types it, and open embeddings. Out: vectors (M, D), raw, with
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from sky_ssl.embedding.store import Embeddings
 from sky_ssl.errors import InputError
 from sky_ssl.explore.similarity import Floats, Rows
 from sky_ssl.sky.coords import parse_coordinate, separation_arcsec
+from sky_ssl.sky.cutoutset import CutoutSet, open_cutouts
 
 if TYPE_CHECKING:
     from sky_ssl.explore.embedder import Embedder
@@ -57,7 +59,8 @@ def exemplars_of_rows(e: Embeddings, rows: npt.ArrayLike) -> Exemplars:
 
 
 def join(parts: Sequence[Exemplars]) -> Exemplars:
-    """Put exemplars together."""
+    """Put exemplars together, those with images last."""
+    images = [p.images for p in parts if p.images is not None]
     return Exemplars(
         np.concatenate([p.vectors for p in parts]),
         tuple(name for p in parts for name in p.ids),
@@ -65,6 +68,7 @@ def join(parts: Sequence[Exemplars]) -> Exemplars:
         np.concatenate([p.ra for p in parts]),
         np.concatenate([p.dec for p in parts]),
         [note for p in parts for note in p.notes],
+        np.concatenate(images) if images else None,
     )
 
 
@@ -156,3 +160,45 @@ def exemplars_of_pictures(embedder: "Embedder", pictures: "Pictures") -> Exempla
     return Exemplars(
         vectors, pictures.ids, none, pictures.ra, pictures.dec, pictures.notes, pictures.images
     )
+
+
+def exemplar_images(
+    e: Embeddings | None, like: Exemplars, embedder: "Embedder", cutouts: Path | None = None
+) -> npt.NDArray[np.float32]:
+    """Read the cutouts of exemplars again, at the zero points of the model.
+
+    Args:
+        e: embeddings that the exemplars are rows of; None if all are images.
+        cutouts: that were embedded; None: where they lay then.
+
+    Returns:
+        (M, C, S, S).
+
+    Raises:
+        InputError: the cutouts are not there, or not those that were embedded.
+    """
+    parts = []
+    rows = like.rows[like.rows >= 0]
+    if len(rows) and e is not None:
+        data, factor = embedded_cutouts(e, embedder, cutouts)
+        parts.append(data.read(rows) * factor)
+    if like.images is not None:
+        parts.append(like.images)
+    return np.concatenate(parts)
+
+
+def embedded_cutouts(
+    e: Embeddings, embedder: "Embedder", cutouts: Path | None = None
+) -> tuple[CutoutSet, npt.NDArray[np.float32]]:
+    """Open the cutouts that embeddings were made of, with the factor (C, 1, 1) to the model."""
+    from sky_ssl.embedding.encode import conversion
+
+    path = cutouts or Path(str(e.attributes.get("cutouts", "")))
+    try:
+        data = open_cutouts(path, bands=embedder.info.bands, size=embedder.size)
+    except InputError as error:
+        raise InputError(f"{error}; this search needs the cutouts again: --cutouts FILE") from error
+    if data.fingerprint() != e.attributes.get("cutouts_fingerprint"):
+        raise InputError(f"{path}: not the cutouts that {e.path} was made of")
+    factor = conversion(embedder.info, data.info, path, allow_pixel_scale=True)
+    return data, factor[:, None, None]

@@ -34,6 +34,8 @@ class Results:
     dec: Degrees
     separation_arcsec: Degrees  # from the nearest exemplar; NaN if unknown
     tile: npt.NDArray
+    x: Degrees | None = None  # pixels of the tile, 0-based, for what was found on tiles
+    y: Degrees | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -57,6 +59,8 @@ class Results:
             table["row"] = self.rows
         if (self.tile != "").any():
             table["tile"] = self.tile
+        if self.x is not None and self.y is not None:
+            table |= {"x": self.x, "y": self.y}
         return table
 
     def records(self) -> list[dict[str, Any]]:
