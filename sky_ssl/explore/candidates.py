@@ -158,7 +158,7 @@ def _merged(
             break
         depth *= 4
     kept = np.flatnonzero(keep)[:top]
-    last = kept[-1] + 1 if len(kept) == top else len(rows)
+    last = kept[-1] + 1 if kept.size == top > 0 else len(rows)
     return rows[kept], int((~keep[:last]).sum())
 
 
@@ -194,12 +194,12 @@ def _doubt(
     if not good.size:
         return
     total = float(calibration.probability(good).sum(dtype=np.float64))
-    stated = calibration.prevalence * good.size
-    if max(total, stated) > 10 and not 0.5 < total / stated < 2:
+    said = (prevalence or Prevalence(calibration.prevalence)).interval
+    if total > 10 and not 0.5 * said.low < total / good.size < 2 * said.high:
         notes.append(
             f"the scores here add up to {total:.3g} true objects among {good.size}, the prevalence "
-            f"{'given' if prevalence else 'of the sample'} to {stated:.3g}: one of them does not "
-            "fit this sky; look at a random sample before trusting the numbers"
+            f"{'given' if prevalence else 'of the sample'} to {said.mean * good.size:.3g}: one of "
+            "them does not fit this sky; look at a random sample before trusting the numbers"
         )
 
 

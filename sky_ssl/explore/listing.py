@@ -4,6 +4,7 @@ In: a rule, an embeddings file, labels, catalogues. Out: the list and its file, 
 and a summary to print.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from sky_ssl.explore.footprint import searched_area, square_degrees, write_area
 from sky_ssl.explore.knownobjects import labels_of
 from sky_ssl.explore.objects import read_objects
 from sky_ssl.explore.rule import Selection, check_model
-from sky_ssl.explore.rulefile import content_hash, load_selection
+from sky_ssl.explore.rulefile import load_selection
 from sky_ssl.progress import Progress
 
 _SQLITE = b"SQLite format 3"
@@ -83,7 +84,7 @@ def make_list(
         columns=columns,
         progress=scoring,
     )
-    about = provenance(selection, e, found)
+    about = provenance(selection, request.selection, e, found)
     write_candidates(found.frame, request.out, about)
     summary: dict[str, Any] = {
         "out": str(request.out),
@@ -108,12 +109,15 @@ def make_list(
     return found, summary
 
 
-def provenance(selection: Selection, e: Embeddings, found: Candidates) -> dict[str, Any]:
-    """Say what a list comes from, in names and plain values."""
+def provenance(
+    selection: Selection, file: Path, e: Embeddings, found: Candidates
+) -> dict[str, Any]:
+    """Say what a list comes from, in names and plain values; `file` is that of the rule."""
     values = {
         "selection": selection.name,
         "selection_kind": selection.kind,
-        "selection_sha256": content_hash(selection),
+        "selection_file": file.name,
+        "selection_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         "selection_made": selection.made,
         "model": selection.model,
         "survey": str(e.attributes.get("survey", "")),
@@ -150,7 +154,7 @@ def _labels(
         table, e.id, e.ra, e.dec, column=column, radius_arcsec=max(merge_arcsec, 0.5)
     )
     report.extend(lines)
-    if len(labels) and (labels != "").all():
+    if len(labels) and (labels != "").all() and not column:
         notes.append(
             f"{request.labels}: every object counts as known; with --label-column only those with "
             "a value in that column do"
