@@ -188,18 +188,22 @@ def first_of_each(
     if arcsec <= 0 or known.size < 2:
         return keep
     chord = 2 * np.sin(np.radians(arcsec / 3600) / 2)
-    pairs = cKDTree(unit_vectors(ra[known], dec[known])).query_pairs(chord, output_type="ndarray")
-    pairs = known[pairs.reshape(-1, 2)]
-    if groups is not None:
-        pairs = pairs[groups[pairs[:, 0]] != groups[pairs[:, 1]]]
+    tree = cKDTree(unit_vectors(ra[known], dec[known]))
     rank = np.empty(ra.size, dtype=np.int64)
     rank[order] = np.arange(ra.size)
-    swap = rank[pairs[:, 0]] > rank[pairs[:, 1]]
-    pairs[swap] = pairs[swap][:, ::-1]
-    # best first: an object that was dropped itself drops no other
-    for better, worse in pairs[np.lexsort((rank[pairs[:, 1]], rank[pairs[:, 0]]))].tolist():
-        if keep[better]:
-            keep[worse] = False
+    # only objects with others near them can lose: as a rule few, so that a loop will do; pairs of
+    # them would be as many as the square where thousands lie on one place
+    near = tree.query_ball_point(tree.data, chord, return_length=True) > 1
+    crowded = np.flatnonzero(near)
+    for place in crowded[np.argsort(rank[known[crowded]])]:
+        row = known[place]
+        if not keep[row]:  # an object that was dropped itself drops no other
+            continue
+        others = known[tree.query_ball_point(tree.data[place], chord)]
+        others = others[rank[others] > rank[row]]
+        if groups is not None:
+            others = others[groups[others] != groups[row]]
+        keep[others] = False
     return keep
 
 

@@ -123,3 +123,12 @@ def test_blocks_wrap_and_mark_missing_positions() -> None:
     assert blocks[4] == -1
     with pytest.raises(InputError, match="blocks of 0 degrees"):
         sky_blocks([1.0], [1.0], 0)
+
+
+def test_thousands_on_one_place_are_one_and_cost_no_memory() -> None:
+    """As a stack of exposures gives them: the best is kept, without all pairs being written out."""
+    n = 20_000
+    ra, dec = np.full(n, 150.0), np.full(n, 2.0)
+    ra[-1] = 150.1
+    kept = first_of_each(ra, dec, 1.0, np.arange(n)[::-1])
+    assert np.flatnonzero(kept).tolist() == [n - 2, n - 1]
