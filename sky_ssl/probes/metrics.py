@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sky_ssl.probes.bootstrap import Interval, Weights, percentiles, replicates, widened, wilson
-from sky_ssl.probes.scoring import most_likely
+from sky_ssl.probes.scoring import class_probabilities, most_likely
 
 Figures = dict[str, Interval]
 Numbers = npt.NDArray[np.floating]
@@ -67,7 +67,7 @@ def class_statistic(
     """Give the names (k,) of the figures of `class_figures` and their function of the weights."""
     binary = decision.ndim == 1
     confusions = _confusions(truth, classes[most_likely(decision)], classes)
-    columns = [decision] if binary else list(decision.T)
+    columns = [decision] if binary else list(class_probabilities(decision).T)
     sides = [truth == classes[1]] if binary else [truth == name for name in classes]
     rankings = [ranking(side, column) for side, column in zip(sides, columns, strict=True)]
     names = ["accuracy", "balanced_accuracy", "roc_auc" if binary else "roc_auc_ovr"]
