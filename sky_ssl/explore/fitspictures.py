@@ -165,19 +165,21 @@ def _layers(file: FitsFile, bands: Sequence[str], notes: list[str]) -> dict[str,
         places = [(cubes[0], plane) for plane in range(count)]
     else:
         found = file.images()
-        names = [image.name.lower() for image in found]
+        names = [image.name for image in found]
         places = [(image.hdu, 0) for image in found]
-    lower = {band.lower(): band for band in bands}
-    by_name = {
-        lower[name.lower()]: place
-        for name, place in zip(names, places, strict=False)
-        if name.lower() in lower
-    }
+    alike = {band.lower(): band for band in bands}
+    # Z and z may both be bands
+    known = {band: band for band in bands} | (alike if len(alike) == len(bands) else {})
+    found_names = [known.get(name) or known.get(name.lower()) for name in names]
+    by_name = {band: p for band, p in zip(found_names, places, strict=False) if band}
     if len(by_name) < len(bands):
-        if len(places) != len(bands) and len(bands) > 1:
+        named = by_name or (cubes and names)
+        if named or (len(places) != len(bands) and len(bands) > 1):
+            what = f"holds {file.contents()}"
+            what += f" of bands {' '.join(names)}" if cubes and names else ""
             raise InputError(
-                f"{file.path}: holds {file.contents()}, but the model takes {' '.join(bands)}: "
-                f"give a cube or one HDU per band, or files as {bands[0]}=FILE,{bands[1]}=FILE"
+                f"{file.path}: {what}, but the model takes {' '.join(bands)}: give a cube or one "
+                f"HDU per band, or files as {bands[0]}=FILE,{bands[-1]}=FILE"
             )
         by_name = dict(zip(bands, places, strict=False))
         notes.append(f"{file.path}: does not name its bands, taken as {' '.join(bands)}")
