@@ -24,7 +24,7 @@ from sky_ssl.sky.tiles import Tile, TileFiles
 from sky_ssl.sky.tilework import TileHandle, close_kept, opened
 
 _SHIFTS = tuple(n / 8 for n in range(-4, 4))  # of a patch: how exemplars may lie on its grid
-_NUDGES = (-1 / 8, 0, 1 / 8)  # of a patch, tried around a place to centre it
+_NUDGES = (-1, 0, 1)  # eighths of a patch, a pixel at least, tried around a place to centre it
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def search_dense(
 ) -> tuple[Results, int, list[str]]:
     """Score every place of tiles; see `tilesearch.search_detections`.
 
-    Objects closer than a patch are one, whatever `merge_arcsec` says.
+    Objects closer than a patch are one, whatever `merge_arcsec` says; with 0 exemplars are kept.
 
     Returns:
         The best, the number of places scored, and a line for each problem.
@@ -146,10 +146,13 @@ def search_dense(
             progress(done, len(handles))
     if count == 0 and lines:
         raise InputError(lines[0])
-    centred = _centred(found, {h.files.name: h for h in handles}, cutter, query, lattice.step, k)
+    by_name = {h.files.name: h for h in handles}
+    nudge = max(cutter.embedder.patch / 8, 1.0) * cutter.binning
+    centred = _centred(found, by_name, cutter, query, nudge, k)
     close_kept()
     arcsec = max(merge_arcsec, lattice.step * survey.pixel_scale)
-    return results_of(centred, survey, query, k, arcsec), count, lines
+    around = arcsec if merge_arcsec > 0 else 0.0
+    return results_of(centred, survey, query, k, arcsec, around), count, lines
 
 
 def _lattice(cutter: Cutter, query: Query) -> _Lattice:
@@ -242,7 +245,7 @@ def _centred(
     handles: dict[str, TileHandle],
     cutter: Cutter,
     query: Query,
-    patch: int,
+    nudge: float,
     k: int,
 ) -> Found:
     """Cut around each place, some pixels off in each direction, and keep where it fits best."""
@@ -252,8 +255,8 @@ def _centred(
     for name in dict.fromkeys(names.tolist()):
         rows = np.flatnonzero(names == name)
         with opened(handles[name]) as tile:
-            tried_x = x[rows, None] + dx * patch
-            tried_y = y[rows, None] + dy * patch
+            tried_x = x[rows, None] + dx * nudge
+            tried_y = y[rows, None] + dy * nudge
             scores = np.concatenate(
                 [
                     score_at(tile, cutter, query, tried_x[i].ravel(), tried_y[i].ravel())

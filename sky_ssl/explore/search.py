@@ -170,13 +170,24 @@ def search(
 
 
 def distinct(
-    ra: Degrees, dec: Degrees, from_ra: Degrees, from_dec: Degrees, arcsec: float
+    ra: Degrees,
+    dec: Degrees,
+    from_ra: Degrees,
+    from_dec: Degrees,
+    arcsec: float,
+    from_arcsec: float | None = None,
 ) -> npt.NDArray[np.bool_]:
-    """Say which objects (N,), the best first, are neither an exemplar nor a repeat of a better."""
+    """Say which objects (N,), the best first, are neither an exemplar nor a repeat of a better.
+
+    Args:
+        arcsec: objects closer than this are one; 0 keeps all.
+        from_arcsec: objects closer than this to an exemplar are that; None: as `arcsec`.
+    """
     keep = first_of_each(ra, dec, arcsec, np.arange(len(ra)))
-    if arcsec > 0:
+    around = arcsec if from_arcsec is None else from_arcsec
+    if around > 0:
         # of what is not known the distance is NaN, and no reason to leave it out
-        keep &= ~(nearest_arcsec(ra, dec, from_ra, from_dec) <= arcsec)
+        keep &= ~(nearest_arcsec(ra, dec, from_ra, from_dec) <= around)
     return keep
 
 

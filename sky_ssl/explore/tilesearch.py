@@ -201,10 +201,17 @@ def score_at(tile: Tile, cutter: Cutter, query: Query, x: Places, y: Places) -> 
     return values
 
 
-def results_of(found: Found, survey: Survey, query: Query, k: int, merge_arcsec: float) -> Results:
-    """Merge what was found, leave out the exemplars, and name the rest by position."""
+def results_of(
+    found: Found,
+    survey: Survey,
+    query: Query,
+    k: int,
+    merge_arcsec: float,
+    from_arcsec: float | None = None,
+) -> Results:
+    """Merge what was found, leave out the exemplars, and name the rest; see `search.distinct`."""
     tile, x, y, ra, dec, values = found.columns()
-    apart = distinct(ra, dec, query.ra, query.dec, merge_arcsec)
+    apart = distinct(ra, dec, query.ra, query.dec, merge_arcsec, from_arcsec)
     apart &= _distinct_pixels(tile, x, y, ra, merge_arcsec / survey.pixel_scale)
     keep = np.flatnonzero(apart)[:k]
     tile, x, y, ra, dec = tile[keep], x[keep], y[keep], ra[keep], dec[keep]
