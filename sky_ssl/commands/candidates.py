@@ -142,7 +142,7 @@ def _send(args: argparse.Namespace, found: Any, summary: dict[str, Any]) -> list
 
 def _table(result: dict[str, Any]) -> list[str]:
     """Lay the first candidates out as a table, with what the whole list is expected to hold."""
-    from sky_ssl.explore.listing import expectation_lines
+    from sky_ssl.explore.expectation import expectation_lines
 
     names = [n for n in _COLUMNS if result["results"] and n in result["results"][0]]
     rows = [[_COLUMNS[n](row[n]) for n in names] for row in result["results"]]

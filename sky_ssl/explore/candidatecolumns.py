@@ -30,7 +30,7 @@ _COLUMNS = {
     "beyond": About(
         "",
         "meta.code.qual",
-        "Score above that of every true object held out: the probability is an extrapolation",
+        "Score above that of every true object held out: as likely an oddity as a sure case",
     ),
     "half_light_radius": About("arcsec", "phys.angSize", "Half-light radius"),
     "mean_surface_brightness": About(

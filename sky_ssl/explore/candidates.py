@@ -15,15 +15,20 @@ import pandas as pd
 from sky_ssl.embedding.store import Embeddings
 from sky_ssl.errors import InputError
 from sky_ssl.explore.candidatecolumns import as_dms, as_hms
+from sky_ssl.explore.expectation import (
+    calibration_for,
+    doubts,
+    expectations,
+    highest_true_score,
+    supported,
+)
 from sky_ssl.explore.knownobjects import columns_of, nearest, nearest_known
 from sky_ssl.explore.rule import Selection, check_model
 from sky_ssl.explore.skylinks import SITES, sky_links
-from sky_ssl.probes.calibration import Calibration, calibrated_hits
+from sky_ssl.probes.calibration import Calibration
 from sky_ssl.probes.prevalence import Prevalence
 from sky_ssl.progress import Progress
 from sky_ssl.sky.coords import first_of_each, unit_vectors
-
-_DEPTHS = (10, 30, 100, 300, 1000, 3000, 10_000)
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,7 @@ def find_candidates(
     order = order[np.argsort(-scores[order], kind="stable")]
     top = o.top or (len(order) if threshold is not None else 1000)
     rows, merged = _merged(e, order, top, o.merge_arcsec)
-    calibration = _calibration(selection, o.prevalence, notes)
+    calibration = calibration_for(selection, o.prevalence, notes)
     frame = _table(selection, e, rows, scores, known, calibration, o)
     if columns is not None:
         extra, line = columns_of(columns, e.id[rows], e.ra[rows], e.dec[rows])
@@ -105,11 +110,11 @@ def find_candidates(
         found = nearest_known(e.ra[rows], e.dec[rows], catalogues, o.radius_arcsec)
         frame = frame.assign(**found)
     if calibration is not None:
-        _doubt(calibration, scores, o.prevalence, notes)
+        notes += doubts(selection, scores, calibration, o.prevalence, threshold)
     return Candidates(
         frame=frame[_in_order(list(frame))],
         rows=rows,
-        expected=expectations(scores[rows], calibration),
+        expected=expectations(supported(scores[rows], selection), calibration),
         counts={
             "scored": len(scores),
             "not_finite": int((~np.isfinite(scores)).sum()),
@@ -162,62 +167,6 @@ def _merged(
     return rows[kept], int((~keep[:last]).sum())
 
 
-def _calibration(
-    selection: Selection, prevalence: Prevalence | None, notes: list[str]
-) -> Calibration | None:
-    """Read the calibration of a rule and move it to the prevalence of the sky searched."""
-    if selection.calibration is None:
-        notes.append(
-            "the rule has no calibration: no probabilities and no expected numbers"
-            + (", and the prevalence has no effect" if prevalence else "")
-        )
-        return None
-    calibration = Calibration.from_dict(selection.calibration)
-    if prevalence is None:
-        notes.append(
-            f"probabilities are for a sky where {calibration.prevalence:.2%} are "
-            f"{selection.calibration_of or 'true'}, as in the sample of the rule: give the "
-            "prevalence of this one if it is another"
-        )
-        return calibration
-    return calibration.moved_to(prevalence)
-
-
-def _doubt(
-    calibration: Calibration,
-    scores: npt.NDArray[np.float32],
-    prevalence: Prevalence | None,
-    notes: list[str],
-) -> None:
-    """Say so where the scores do not go together with the prevalence."""
-    good = scores[np.isfinite(scores)]
-    if not good.size:
-        return
-    total = float(calibration.probability(good).sum(dtype=np.float64))
-    said = (prevalence or Prevalence(calibration.prevalence)).interval
-    if total > 10 and not 0.5 * said.low < total / good.size < 2 * said.high:
-        notes.append(
-            f"the scores here add up to {total:.3g} true objects among {good.size}, the prevalence "
-            f"{'given' if prevalence else 'of the sample'} to {said.mean * good.size:.3g}: one of "
-            "them does not fit this sky; look at a random sample before trusting the numbers"
-        )
-
-
-def expectations(
-    scores: npt.NDArray[np.float32], calibration: Calibration | None
-) -> list[dict[str, float]]:
-    """Count the true objects expected among the first 10, 30, 100 and so on, and in all."""
-    n = len(scores)
-    if calibration is None or not n:
-        return []
-    depths = [depth for depth in _DEPTHS if depth < n] + [n]
-    draws = 1000 if n <= 20_000 else 200
-    return [
-        {"top": top, **calibrated_hits(scores, top, calibration, draws=draws).as_dict()}
-        for top in depths
-    ]
-
-
 def _table(
     selection: Selection,
     e: Embeddings,
@@ -240,10 +189,9 @@ def _table(
         "score": scores[rows],
     }
     if calibration is not None:
-        columns["probability"] = calibration.probability(scores[rows].astype(np.float64))
-    highest = (selection.measured.get("true_scores") or {}).get("high")
-    if isinstance(highest, float | int):
-        columns["beyond"] = scores[rows] > highest
+        columns["probability"] = calibration.probability(supported(scores[rows], selection))
+    if np.isfinite(highest_true_score(selection)):
+        columns["beyond"] = scores[rows] > highest_true_score(selection)
     columns["twins"] = _twins(e, ra, dec, o.merge_arcsec)
     if o.known == "keep":
         columns["label"] = known[rows]

@@ -25,7 +25,7 @@ from sky_ssl.sky.coords import first_of_each
 
 MOST_INSIDE, MOST_OUTSIDE = 4000, 12_000  # rows of a fit
 EXEMPLARS = 25
-_CALIBRATION_ROWS = 200_000
+_CALIBRATION_ROWS, _LEAST_CALIBRATED = 200_000, 100
 Flags = npt.NDArray[np.bool_]
 
 
@@ -78,31 +78,27 @@ def lasso_selection(
     threshold = best_threshold(scores, truth)
     accepted = _accepted(scores, truth, folds, threshold)
     measured = _measure(accepted, truth, folds)
-    target, of = truth, name
+    target, of, passing = truth, name, accepted
     if labels is not None and positive:
         known = np.asarray(labels)[part] != ""
         target, of = np.asarray(labels)[part] == positive, positive
         measured |= _measure_class(accepted, truth, known, target, folds.group, positive)
-        scores, target = scores[known], target[known]
-    if target.any():
-        hits = scores[target].astype(np.float64)
-        measured["true_scores"] = dict(zip(("low", "high"), (hits.min(), hits.max()), strict=True))
-    calibration = None
-    if folds.count > 1 and 0 < target.sum() < len(target):
-        step = -(-len(scores) // _CALIBRATION_ROWS)
-        calibration = fit_calibration(scores[::step], target[::step])
+        scores, target, passing = scores[known], target[known], accepted[known]
+    usable = folds.count > 1 and 0 < target.sum() < len(target)
+    calibration = _calibrate(scores, target, int(passing.sum())) if usable else None
+    if usable:
+        measured |= _reach(scores, target, passing)
     rule = probe_selection(
         e,
         final,
         positive=True,
         threshold=threshold,
-        calibration=calibration,
         measured=measured,
         name=name,
         exemplars=_examples(part, accepted, truth),
         origin={"from": "lasso", "drawn": int(inside.sum()), "of": len(inside), **(origin or {})},
     )
-    return replace(rule, calibration_of=of if calibration else "")
+    return replace(rule, calibration=calibration, calibration_of=of if calibration else "")
 
 
 def threshold_selection(
@@ -244,6 +240,33 @@ def _measure_class(
         "class_completeness": share(accepted[wanted], group[wanted]),
         "class_prevalence": share(target[known], group[known]),
         "class_how": how,
+    }
+
+
+def _calibrate(scores: npt.NDArray[np.float32], target: Flags, accepted: int) -> dict[str, Any]:
+    """Fit the calibration on the held-out scores (n,) that pass, of which a list is made.
+
+    Over all scores the log-odds of a class are no straight line of the score for what was drawn.
+    Taking a part by score leaves the odds at each score as they are, so the prevalence stays that
+    of all objects.
+    """
+    order = np.argsort(-scores, kind="stable")
+    upper = order[: max(accepted, _LEAST_CALIBRATED)]
+    if not 0 < target[upper].sum() < len(upper):
+        upper = order
+    some = upper[:: -(-len(upper) // _CALIBRATION_ROWS)]
+    fitted = replace(fit_calibration(scores[some], target[some]), prevalence=float(target.mean()))
+    return {**fitted.as_dict(), "valid_from": float(scores[upper].min())}
+
+
+def _reach(
+    scores: npt.NDArray[np.float32], target: Flags, accepted: Flags
+) -> dict[str, dict[str, float]]:
+    """Give the range of the scores of true objects, and how many of either kind pass."""
+    hits = scores[target].astype(np.float64)
+    return {
+        "true_scores": {"low": float(hits.min()), "high": float(hits.max())},
+        "rates": {"true": float(accepted[target].mean()), "false": float(accepted[~target].mean())},
     }
 
 

@@ -5,7 +5,6 @@ and a summary to print.
 """
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -230,15 +229,3 @@ def _why_empty(found: Candidates) -> str:
     if not found.counts["passed"]:
         return f"no candidates: no score reaches the threshold {found.threshold:g}"
     return f"no candidates: all {found.counts['passed']} that pass are known (--known keep)"
-
-
-def expectation_lines(expected: Sequence[dict[str, float]], of: str) -> list[str]:
-    """Say how many true objects the first so many hold, to read."""
-    lines = []
-    for row in expected:
-        half = (row["high"] - row["low"]) / 2
-        lines.append(
-            f"the first {row['top']:.0f} hold {row['mean']:.0f} +- {half:.0f} {of or 'true ones'} "
-            f"(95 %: {row['low']:.0f} to {row['high']:.0f})"
-        )
-    return lines

@@ -114,7 +114,7 @@ def test_the_prevalence_moves_the_expected_number(tmp_path: Path) -> None:
     odds = [f.frame["probability"] / (1 - f.frame["probability"]) for f in (same, rare)]
     np.testing.assert_allclose(odds[1] / odds[0], 1e-4 / (1 - 1e-4), rtol=1e-6)
     assert not same.notes
-    assert "one of them does not fit this sky" in rare.notes[0]
+    assert "it does not fit this sky, or the rule does not" in rare.notes[0]
 
 
 def test_a_rule_without_calibration_says_so(tmp_path: Path) -> None:
@@ -126,6 +126,30 @@ def test_a_rule_without_calibration_says_so(tmp_path: Path) -> None:
     assert "no calibration" in found.notes[0]
     marked = find_candidates(rule(measured={"true_scores": {"low": 0.0, "high": 2.5}}), e)
     assert marked.frame["beyond"].tolist() == [True, False, False]
+
+
+def test_a_sky_where_too_many_pass_is_doubted(tmp_path: Path) -> None:
+    """With the rates of the rule: 1 % of 90 % and 99 % of 2 % are 2.9 %; 60 % pass here."""
+    e = embeddings(tmp_path / "e.h5", np.where(np.arange(200) % 5 < 3, 1.0, -1.0))
+    rates = {"true": 0.9, "false": 0.02}
+    begin = {**calibrated(), "valid_from": 0.5}
+    stored = rule(measured={"rates": rates}, calibration=begin)
+    (line,) = find_candidates(
+        stored, e, ListOptions(threshold=0.6, prevalence=Prevalence(0.01))
+    ).notes
+    assert "60.00% of the objects pass, where 2.88% would be expected" in line
+    fitting = ListOptions(threshold=0.0, prevalence=Prevalence(0.6))
+    (line,) = find_candidates(stored, e, fitting).notes
+    assert "probabilities of scores below 0.5 are extrapolated" in line
+
+
+def test_scores_beyond_all_true_ones_promise_no_more(tmp_path: Path) -> None:
+    """An oddity at score 50 gets the probability of the best true object, not certainty."""
+    e = embeddings(tmp_path / "e.h5", np.array([50.0, 2.5, 1.0]))
+    stored = rule(calibration=calibrated(), measured={"true_scores": {"low": 0, "high": 2.5}})
+    frame = find_candidates(stored, e, ListOptions(prevalence=Prevalence(0.5))).frame
+    assert frame["probability"][0] == frame["probability"][1] < 0.999
+    assert frame["beyond"].tolist() == [True, False, False]
 
 
 def test_known_objects_are_left_out_or_named(tmp_path: Path) -> None:
