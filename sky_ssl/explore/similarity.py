@@ -103,14 +103,12 @@ def _block_scores(x: Vectors, queries: Vectors, tokens: int) -> Vectors:
     """Score x (n, D) against queries (Q, D), made for normalised rows; (n, Q), NaN if unknown."""
     if len(queries) > 1:
         return np.asarray(normalised(x, tokens) @ queries.T)
-    # one query: a product per token, and no normalised copy
-    D = x.shape[1]
-    width = D // tokens
-    spread = np.zeros((D, tokens), dtype=np.float32)
-    for t in range(tokens):
-        spread[t * width : (t + 1) * width, t] = queries[0, t * width : (t + 1) * width]
+    # one query needs no normalised copy; einsum beats a product with so few columns two times
+    n, D = x.shape
+    parts, pieces = x.reshape(n, tokens, D // tokens), queries[0].reshape(tokens, D // tokens)
     with np.errstate(over="ignore", invalid="ignore"):
-        score = (x @ spread / _lengths(x, tokens)).sum(axis=1, keepdims=True)
+        dot = np.einsum("ntw,tw->nt", parts, pieces)
+        score = (dot / _lengths(x, tokens)).sum(axis=1, keepdims=True)
     return np.where(np.isfinite(score), score, np.float32(np.nan))
 
 

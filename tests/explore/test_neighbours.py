@@ -117,6 +117,15 @@ def test_many_pieces_are_one_index(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert whole.recall > 0.85
 
 
+def test_longer_ids_may_be_added(tmp_path: Path) -> None:
+    """The fingerprint of the first rows does not change with what comes after them."""
+    values = clustered(1200)
+    short, longer = write(tmp_path / "a.h5", values[:900]), write(tmp_path / "b.h5", values)
+    assert short.id.itemsize < longer.id.itemsize
+    assert indexfile.fingerprint(short, 900) == indexfile.fingerprint(longer, 900)
+    assert indexfile.fingerprint(short, 900) != indexfile.fingerprint(longer, 901)
+
+
 @pytest.mark.parametrize("change", ["numbers", "ids", "fewer", "dtype"])
 def test_an_index_of_other_embeddings_is_not_used(tmp_path: Path, change: str) -> None:
     """Other numbers, ids, fewer rows or another type: the index is made anew."""
