@@ -32,7 +32,7 @@ class Match:
     rows: _Rows  # (M,) row of the data set, the best one where ambiguous; -1 = unmatched
     by: npt.NDArray[np.str_]  # (M,) "id", "position" or "" (unmatched)
     ambiguous: _Flags  # (M,) another object, or another row of the table, has as good a claim
-    shared: _Flags  # (M,) those of the ambiguous that point at the object of another row
+    shared: _Flags  # (M,) ambiguous only because another row claims the object
     separation_arcsec: _Degrees  # (M,) from table to data set; NaN if unknown or unmatched
     report: list[str]  # to read, one line for each thing
 
@@ -83,7 +83,7 @@ def match_objects(
     distance[hit] = separation_arcsec(
         here[0][hit], here[1][hit], there[0][rows[hit]], there[1][rows[hit]]
     )
-    shared = _claimed_twice(rows, by, distance, radius_arcsec)
+    shared = _claimed_twice(rows, by, distance, radius_arcsec) & ~ambiguous
     ambiguous |= shared
     match = Match(rows, by, ambiguous, shared, distance, [])
     match.report.extend(_report(match, table, far, radius_arcsec))

@@ -1,18 +1,28 @@
-"""Tables of objects from any file that has some: a catalogue, cutouts or embeddings.
+"""Tables of objects from any file that has some: catalogues, cutouts, embeddings, ledgers.
 
 In: a path. Out: a pandas DataFrame with `id`, `ra`, `dec` and all columns of one value per object.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sky_ssl.errors import InputError
+from sky_ssl.sky.columns import as_ids, find_ids, is_id
+from sky_ssl.sky.tablefiles import read_table
+
+if TYPE_CHECKING:
+    from sky_ssl.sky.cutoutset import CutoutSet
+
 
 def read_objects(path: str | Path) -> pd.DataFrame:
-    """Read a table of objects from a catalogue, a cutout file or folder, or an embeddings file.
+    """Read a table of objects: a catalogue, cutouts (file or folder), embeddings, a label ledger.
+
+    A catalogue that has ids needs no positions. A ledger gives a column for each task.
 
     Returns:
         The table: `id` (text), `ra`, `dec` (float64 degrees, NaN if unknown) and all columns of
@@ -21,26 +31,91 @@ def read_objects(path: str | Path) -> pd.DataFrame:
     Raises:
         InputError: if it is none of these.
     """
-    from sky_ssl.sky.catalogue import read_catalogue
-
     path = Path(path)
     if path.is_dir():
         return _from_cutouts(path)
     if path.is_file():
         with path.open("rb") as file:
-            is_hdf5 = file.read(4) == b"\x89HDF"
-        if is_hdf5:
+            head = file.read(16)
+        if head.startswith(b"\x89HDF"):
             return _from_hdf5(path)
-    return read_catalogue(path)
+        if head == b"SQLite format 3\0":
+            return _from_ledger(path)
+    return _from_table(path)
+
+
+def _from_table(path: Path) -> pd.DataFrame:
+    """Read a catalogue; one that has ids needs no positions."""
+    from sky_ssl.sky.catalogue import read_catalogue
+
+    reason: InputError | None = None
+    try:
+        table = read_catalogue(path)
+        if not table.attrs["dropped"]:
+            return table
+    except InputError as error:
+        reason = error
+    frame, _ = read_table(path, is_id)
+    column = find_ids(frame)
+    if column is None or not len(frame):
+        if reason is not None:
+            raise reason
+        return table
+    ids = pd.Series(as_ids(frame[column]), index=frame.index)
+    known = {} if reason is not None else set(table["id"])
+    alone = (ids != "") & ~ids.duplicated(keep=False) & ~ids.isin(known)
+    if reason is not None and not alone.any():
+        raise reason
+    others = frame[alone].drop(columns=[c for c in frame if str(c).lower() in ("id", "ra", "dec")])
+    unknown = np.full(int(alone.sum()), np.nan)
+    more = {str(name): others[name] for name in others if not str(name).startswith("Unnamed:")}
+    placeless = pd.DataFrame({"id": ids[alone], "ra": unknown, "dec": unknown, **more})
+    notes = [f"{path}: {len(placeless)} rows have an id but no position"] if len(placeless) else []
+    if reason is None:
+        notes = table.attrs["notes"] + notes
+        joined = pd.concat([t for t in (table, placeless) if len(t)], ignore_index=True)
+    else:
+        joined = placeless.reset_index(drop=True)
+    joined.attrs = {"dropped": len(frame) - len(joined), "notes": notes}
+    return joined
+
+
+def _from_ledger(path: Path) -> pd.DataFrame:
+    """Read what a label ledger comes to: a column for each task, with what the majority says."""
+    from sky_ssl.explore.labels import Ledger
+
+    ledger = Ledger(path)
+    labels = ledger.consensus()
+    ledger.close()
+    if not len(labels):
+        raise InputError(f"{path}: a label ledger without labels")
+    keys = ["dataset", "object_id"]
+    wide = labels.pivot(index=keys, columns="task", values="label").fillna("")
+    places = labels.groupby(keys)[["ra", "dec"]].last().loc[wide.index]
+    columns = {str(name): wide[name].to_numpy() for name in wide}
+    ids = wide.index.get_level_values("object_id").to_numpy()
+    ra, dec = places["ra"].to_numpy(np.float64), places["dec"].to_numpy(np.float64)
+    return _table({**columns, "id": ids, "ra": ra, "dec": dec}, ledger.notes)
+
+
+def is_embeddings(path: Path) -> bool:
+    """Say whether a path is an HDF5 file with embeddings."""
+    from sky_ssl.sky.hdf5part import open_hdf5
+
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        is_hdf5 = file.read(4) == b"\x89HDF"
+    return is_hdf5 and "embeddings" in open_hdf5(path.resolve())
 
 
 def _from_hdf5(path: Path) -> pd.DataFrame:
     from sky_ssl.embedding.store import open_embeddings
     from sky_ssl.sky.hdf5part import open_hdf5
 
-    file = open_hdf5(path.resolve())
-    if "embeddings" not in file:
+    if not is_embeddings(path):
         return _from_cutouts(path)
+    file = open_hdf5(path.resolve())
     e = open_embeddings(path)
     columns = {"id": e.id.astype(object), "ra": e.ra, "dec": e.dec, "tile": e.tile}
     for name, item in file.items():
@@ -50,7 +125,8 @@ def _from_hdf5(path: Path) -> pd.DataFrame:
     return _table(columns, [])
 
 
-def _from_cutouts(path: Path) -> pd.DataFrame:
+def cutouts_of(path: Path) -> "CutoutSet":
+    """Open a cutout file or folder, whether its files name their bands or not."""
     from sky_ssl.sky.cutoutset import open_cutouts
     from sky_ssl.sky.hdf5part import count_bands, open_hdf5
 
@@ -60,7 +136,11 @@ def _from_cutouts(path: Path) -> pd.DataFrame:
     bands = None
     if first.is_file() and "bands" not in open_hdf5(first.resolve()).attrs:
         bands = [f"band{i}" for i in range(count_bands(first))] or None
-    cutouts = open_cutouts(path, bands=bands)
+    return open_cutouts(path, bands=bands)
+
+
+def _from_cutouts(path: Path) -> pd.DataFrame:
+    cutouts = cutouts_of(path)
     columns = {name: cutouts.column(name) for name in cutouts.column_names}
     notes = []
     if "id" not in columns:
