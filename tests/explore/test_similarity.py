@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from sky_ssl.embedding.store import open_embeddings, write_embeddings
-from sky_ssl.explore.similarity import Best, normalised, scores, token_count, top, top_of_many
+from sky_ssl.explore.similarity import (
+    Best,
+    blocks,
+    normalised,
+    scores,
+    token_count,
+    top,
+    top_of_many,
+)
 
 
 def vectors(n: int = 5000, d: int = 24, seed: int = 0) -> np.ndarray:
@@ -77,6 +85,14 @@ def test_few_rows() -> None:
     assert (rows.tolist(), found[0]) == ([0], pytest.approx(1))
     assert len(top(one[:0], query, 1, 25)[0]) == 0
     assert len(top(one, query, 1, 25, exclude=np.array([0]))[0]) == 0
+
+
+def test_every_number_of_16_bits_is_read_right() -> None:
+    """All 65,536 of them, subnormal ones too; what is not finite comes out as NaN."""
+    halves = np.arange(65_536, dtype=np.uint16).view("<f2").reshape(-1, 64)
+    read = np.concatenate([block for _, block in blocks(halves)])
+    expected = halves.astype(np.float32)
+    np.testing.assert_array_equal(read, np.where(np.isfinite(expected), expected, np.nan))
 
 
 def test_best_keeps_the_best_of_a_stream() -> None:
