@@ -105,6 +105,9 @@ def rows_of(
     n = len(objects)
     answers = [None] * n if labels is None else [x if x is None else x.strip() for x in labels]
     remarks = [""] * n if notes is None else list(notes)
+    for what, values in (("labels", answers), ("notes", remarks)):
+        if len(values) != n:
+            raise InputError(f"{len(values)} {what} for {n} objects: one each is needed")
     check_text("object id", objects)
     check_text("task", [task])
     check_text("label", [x for x in answers if x is not None])

@@ -209,8 +209,9 @@ class Ledger:
             return labelview.audit_sample(c, task=task, dataset=dataset)
 
     def tasks(self) -> list[str]:
-        """List the tasks, by name."""
-        query = sa.select(EVENTS.c.task).where(EVENTS.c.kind != "note").distinct()
+        """List the tasks of labels and samples, by name."""
+        asked = EVENTS.c.kind.in_(("label", "clear", "audit"))
+        query = sa.select(EVENTS.c.task).where(asked).distinct()
         with self._database.read() as c:
             return sorted(c.execute(query).scalars())
 
