@@ -1,4 +1,4 @@
-"""A demo workspace from nothing: mock sky, model, embeddings.
+"""A demo workspace from nothing: mock sky, model, embeddings, map.
 
 Each stage is the command that a user can type, shown before it runs; a stage whose result is there
 already is not repeated.
@@ -13,6 +13,9 @@ from typing import Any
 from sky_ssl.embedding.encode import embed_file
 from sky_ssl.embedding.store import open_embeddings
 from sky_ssl.errors import InputError
+from sky_ssl.explore.mapfile import map_is_current
+from sky_ssl.explore.mapjob import map_file
+from sky_ssl.explore.maps import MapOptions
 from sky_ssl.figures.contact import draw_cutouts
 from sky_ssl.progress import terminal
 from sky_ssl.sky.cutoutset import open_cutouts
@@ -61,7 +64,13 @@ def build_demo(
         _say(f"sky-ssl embed --run {run} --cutouts {cutouts} --out {embeddings}")
         embed_file(run, cutouts, embeddings, progress=terminal("embed", "cutout"))
     seconds["embed"] = time.monotonic() - started
+    started = time.monotonic()
+    umap = workspace.maps / "mock.h5"
     e = open_embeddings(embeddings)
+    if not map_is_current(umap, e, MapOptions()):
+        _say(f"sky-ssl map --embeddings {embeddings} --method umap --out {umap}")
+        map_file(embeddings, umap, MapOptions(), progress=terminal("map umap", "‰"))
+    seconds["map"] = time.monotonic() - started
     return {
         "workspace": str(workspace.root),
         "sky": "mock: simulated, not observed",
@@ -69,8 +78,9 @@ def build_demo(
         "contact_sheet": str(sheet),
         "run": str(run),
         "embeddings": f"{embeddings} ({e.values.shape[0]} x {e.values.shape[1]})",
+        "map": str(umap),
         "seconds": ", ".join(f"{k} {v:.0f}" for k, v in seconds.items()),
-        "next": f"sky-ssl info {workspace.root}",
+        "next": f"streamlit run app/Home.py -- --workspace {workspace.root}",
     }
 
 

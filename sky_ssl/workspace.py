@@ -50,6 +50,16 @@ class Workspace:
         return self.root / "exports"
 
     @property
+    def jobs(self) -> Path:
+        """Folder of commands started from the dashboard, one folder each."""
+        return self.root / "jobs"
+
+    @property
+    def tasks(self) -> Path:
+        """What is asked of objects, and with which labels."""
+        return self.root / "tasks.json"
+
+    @property
     def labels(self) -> Path:
         """The label ledger, when it is a local database."""
         return self.root / "labels.db"

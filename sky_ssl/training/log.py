@@ -12,6 +12,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from sky_ssl.progress import reporter
+
 
 class RunLog:
     """The log of a run.
@@ -42,6 +44,7 @@ class RunLog:
         self._bar = tqdm(
             total=steps, initial=start, desc="train", unit="step", disable=None, dynamic_ncols=True
         )
+        self._report, self._steps = reporter("train", "step"), steps
         self._last = (time.perf_counter(), start)
         self._wandb = None
         if wandb != "disabled":
@@ -86,6 +89,7 @@ class RunLog:
         self.write(step, images_per_second=round(rate, 2), **values)
         self._bar.set_postfix_str(f"loss {values['loss']:.4f}, {rate:.0f} img/s", refresh=False)
         self._bar.update(step - self._bar.n)
+        self._report(step, self._steps)
 
     def write(self, step: int, **values: float) -> None:
         """Write any values that belong to a step."""

@@ -1,0 +1,1 @@
+"""The dashboard: a face on what `sky_ssl` computes."""

@@ -1,0 +1,108 @@
+"""All that is kept between reruns, and nowhere else: open files, and what takes long to compute.
+
+Everybody gets the same objects: arrays here are read only. Keys hold the time of the file's last
+change, so what was replaced on the disk is opened anew.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import streamlit as st
+
+from sky_ssl.explore.dataset import DataSet, open_dataset
+from sky_ssl.explore.labels import Ledger
+from sky_ssl.explore.mapfile import open_map
+from sky_ssl.explore.mapview import MapFrame, frame_map
+from sky_ssl.figures.colours import Colouring, colour_classes, colour_numbers, is_number
+
+_Stamp = tuple[int, int]
+
+
+def stamp(path: Path) -> _Stamp:
+    """Identify the content of a file: time of change and size; zeros if it is not there."""
+    try:
+        said = path.stat()
+    except OSError:
+        return 0, 0
+    return said.st_mtime_ns, said.st_size
+
+
+def data(path: Path) -> DataSet:
+    """Open embeddings with their cutouts."""
+    return _data(path, stamp(path))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _data(path: Path, changed: _Stamp) -> DataSet:
+    return open_dataset(path)
+
+
+def frame(path: Path) -> MapFrame:
+    """Open a map, on the grid of the screen."""
+    return _frame(path, stamp(path))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _frame(path: Path, changed: _Stamp) -> MapFrame:
+    return frame_map(open_map(path).xy)
+
+
+@st.cache_resource(show_spinner=False)
+def ledger(place: str) -> Ledger:
+    """Open the label ledger."""
+    return Ledger(place)
+
+
+def labels(place: str, task: str, fingerprint: str) -> pd.DataFrame:
+    """Give one label per object of a task, that of the majority; renewed when events came."""
+    return _labels(place, task, fingerprint, ledger(place).last_event())
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _labels(place: str, task: str, fingerprint: str, newest: int) -> pd.DataFrame:
+    found = ledger(place).consensus(task=task)
+    return found[found["dataset"].isin([fingerprint, ""])]
+
+
+def column(path: Path, name: str) -> npt.NDArray:
+    """Read a column of a data set."""
+    return _column(path, name, stamp(path))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _column(path: Path, name: str, changed: _Stamp) -> npt.NDArray:
+    values = data(path).column(name)
+    values.flags.writeable = False
+    return values
+
+
+def column_colours(path: Path, name: str) -> Colouring:
+    """Colour the objects of a data set by a column."""
+    return _column_colours(path, name, stamp(path))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _column_colours(path: Path, name: str, changed: _Stamp) -> Colouring:
+    values = column(path, name)
+    return colour_numbers(values) if is_number(values) else colour_classes(values)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def model(run: str, newest: str) -> Any:
+    """Load the network of a run; `newest` names the checkpoint."""
+    from sky_ssl.training.checkpoint import load_model
+
+    return load_model(run)[0]
+
+
+def label_column(found: pd.DataFrame, row_of: dict[str, int], n: int) -> npt.NDArray:
+    """Give labels by row (n,), empty where there is none."""
+    result = np.full(n, "", dtype=object)
+    rows = [row_of.get(str(name), -1) for name in found["object_id"]]
+    for row, label in zip(rows, found["label"], strict=True):
+        if row >= 0:
+            result[row] = label
+    return result

@@ -1,0 +1,207 @@
+// Thumbnails of objects, to look through and to label with single keys.
+//
+// In (data): { about: URL ending in "/", items: [{row, name, text, label, colour}], keys: [{key, name,
+// colour}], empty: text, thumb: pixels, height: pixels, open: row }.
+// Out (triggers): label {rows, name, nonce}, open {row}, mark {row, how: "like" | "unlike"}, undo,
+// redo.
+
+const states = new WeakMap();
+let count = 0;
+
+export default function (component) {
+  const { parentElement, data } = component;
+  const root = parentElement.querySelector(".gallery");
+  let state = states.get(root);
+  if (!state) {
+    state = new Gallery(root);
+    states.set(root, state);
+  }
+  state.trigger = component.setTriggerValue;
+  state.update(data);
+}
+
+class Gallery {
+  constructor(root) {
+    this.root = root;
+    this.grid = root.querySelector(".grid");
+    this.keys = root.querySelector(".keys");
+    this.empty = root.querySelector(".empty");
+    this.chosen = new Set(); // rows
+    this.cursor = 0;
+    this.cards = [];
+    root.addEventListener("keydown", (event) => this.key(event));
+    this.grid.addEventListener("click", (event) => this.click(event));
+    this.grid.addEventListener("dblclick", () => this.open());
+  }
+
+  send(name, value) {
+    this.trigger(name, { ...value, nonce: `${Date.now()}-${count++}` });
+  }
+
+  update(data) {
+    const same =
+      this.data &&
+      this.data.items.length === data.items.length &&
+      this.data.about === data.about &&
+      data.items.every((item, i) => item.row === this.data.items[i].row);
+    this.data = data;
+    this.root.style.setProperty("--thumb", `${data.thumb || 96}px`);
+    this.root.style.setProperty("--gallery-height", `${data.height || 420}px`);
+    this.empty.textContent = data.items.length ? "" : data.empty || "";
+    if (!same) {
+      const rows = new Set(data.items.map((item) => item.row));
+      this.chosen = new Set([...this.chosen].filter((row) => rows.has(row)));
+      this.cursor = Math.min(this.cursor, Math.max(0, data.items.length - 1));
+      this.anchor = this.cursor;
+      this.cards = data.items.map((item) => this.card(item, data.about));
+      this.grid.replaceChildren(...this.cards);
+    }
+    data.items.forEach((item, i) => this.fill(this.cards[i], item));
+    this.draw_keys();
+    this.paint();
+  }
+
+  card(item, about) {
+    const card = document.createElement("div");
+    card.className = "card";
+    card.setAttribute("role", "option");
+    const picture = document.createElement("img");
+    picture.loading = "lazy";
+    picture.decoding = "async";
+    picture.alt = "";
+    picture.src = `${about}${item.row}.jpg`;
+    const footer = document.createElement("footer");
+    footer.append(document.createElement("span"), document.createElement("b"));
+    card.append(picture, footer);
+    return card;
+  }
+
+  fill(card, item) {
+    const footer = card.lastChild;
+    footer.firstChild.textContent = item.label || item.name;
+    footer.lastChild.textContent = item.text || "";
+    footer.style.borderBottomColor = item.label ? item.colour : "transparent";
+    card.title = item.label ? `${item.name}: ${item.label}` : item.name;
+  }
+
+  draw_keys() {
+    const buttons = this.data.keys.map((entry) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      const dot = document.createElement("i");
+      dot.style.background = entry.colour;
+      const name = document.createElement("span");
+      name.textContent = entry.name;
+      const key = document.createElement("kbd");
+      key.textContent = entry.key;
+      button.append(dot, name, key);
+      button.onclick = () => this.label(entry.name);
+      return button;
+    });
+    const said = document.createElement("output");
+    this.said = said;
+    this.keys.replaceChildren(...buttons, said);
+  }
+
+  paint() {
+    this.data.items.forEach((item, i) => {
+      this.cards[i].setAttribute("aria-selected", String(this.chosen.has(item.row)));
+      this.cards[i].classList.toggle("cursor", i === this.cursor);
+    });
+    const n = this.data.items.length;
+    const chosen = this.chosen.size;
+    this.said.textContent = n ? (chosen ? `${chosen} of ${n} chosen` : `${n}`) : "";
+  }
+
+  // ---- the user ---------------------------------------------------------------------------------
+
+  click(event) {
+    const card = event.target.closest(".card");
+    const at = this.cards.indexOf(card);
+    if (at < 0) return;
+    this.root.focus({ preventScroll: true });
+    if (event.shiftKey) {
+      this.range(this.anchor, at);
+    } else if (event.ctrlKey || event.metaKey) {
+      this.flip(at);
+    } else {
+      this.chosen = new Set([this.data.items[at].row]);
+      this.anchor = at;
+      this.send("open", { row: this.data.items[at].row });
+    }
+    this.cursor = at;
+    this.paint();
+  }
+
+  flip(at) {
+    const { row } = this.data.items[at];
+    if (!this.chosen.delete(row)) this.chosen.add(row);
+    this.anchor = at;
+  }
+
+  range(from, to) {
+    const [low, high] = [Math.min(from, to), Math.max(from, to)];
+    this.chosen = new Set(this.data.items.slice(low, high + 1).map((item) => item.row));
+  }
+
+  label(name) {
+    const { items } = this.data;
+    if (!items.length) return;
+    const rows = this.chosen.size ? [...this.chosen] : [items[this.cursor].row];
+    const single = rows.length === 1;
+    this.send("label", { rows, name });
+    if (single) this.step(1, false); // on to the next, as one does when vetting
+  }
+
+  step(by, extend) {
+    const last = this.data.items.length - 1;
+    this.cursor = Math.min(Math.max(this.cursor + by, 0), Math.max(last, 0));
+    if (extend) this.range(this.anchor, this.cursor);
+    else {
+      this.anchor = this.cursor;
+      this.chosen.clear();
+    }
+    this.cards[this.cursor]?.scrollIntoView({ block: "nearest" });
+    this.paint();
+  }
+
+  open() {
+    const item = this.data.items[this.cursor];
+    if (item) this.send("open", { row: item.row });
+  }
+
+  columns() {
+    const first = this.cards[0];
+    if (!first) return 1;
+    const same = this.cards.findIndex((card) => card.offsetTop !== first.offsetTop);
+    return same < 0 ? this.cards.length : same;
+  }
+
+  key(event) {
+    const control = event.ctrlKey || event.metaKey;
+    const steps = {
+      j: 1, k: -1, ArrowRight: 1, ArrowLeft: -1,
+      ArrowDown: this.columns(), ArrowUp: -this.columns(),
+    };
+    const entry = !control && this.data.keys.find(({ key }) => key === event.key);
+    if (control && event.key.toLowerCase() === "z") this.send(event.shiftKey ? "redo" : "undo", {});
+    else if (control && event.key === "y") this.send("redo", {});
+    else if (control && event.key === "a") this.range(0, this.data.items.length - 1);
+    else if (control) return;
+    else if (entry) this.label(entry.name);
+    else if (steps[event.key] !== undefined) this.step(steps[event.key], event.shiftKey);
+    else if (event.key === " " || event.key === "Enter") this.open();
+    else if (event.key === "+" || event.key === "-") this.mark(event.key === "+" ? "like" : "unlike");
+    else if (event.key === "x") this.flip(this.cursor);
+    else if (event.key === "Escape") this.chosen.clear();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.paint();
+  }
+
+  mark(how) {
+    const item = this.data.items[this.cursor];
+    if (item) this.send("mark", { row: item.row, how });
+  }
+}

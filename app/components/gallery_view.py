@@ -1,0 +1,63 @@
+"""The gallery on the page: see components/gallery/gallery.js for what goes in and comes out."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.components import read_parts
+from sky_ssl.explore.tasks import Task
+
+_gallery = st.components.v2.component("sky_ssl.gallery", **read_parts("gallery"))
+_EVENTS = ("label", "open", "mark", "undo", "redo")
+
+
+def draw_gallery(
+    items: Sequence[dict[str, Any]],
+    *,
+    about: str,
+    task: Task | None,
+    key: str,
+    on: dict[str, Callable[[dict[str, Any]], None]],
+    empty: str = "",
+    thumb: int = 96,
+    height: int = 420,
+) -> None:
+    """Draw thumbnails and hand on what the user does.
+
+    Args:
+        items: {"row", "name", "text", "label", "colour"} each.
+        about: address that rows are appended to.
+        task: whose labels have keys; None for none.
+        key: of the component.
+        on: by event what to call: "label" {rows, name}, "open" {row}, "mark" {row, how}, "undo",
+            "redo".
+        empty: what to say where there are no items.
+        thumb: width of a thumbnail, pixels.
+        height: of the scrolling part, pixels.
+    """
+
+    def pass_on(name: str) -> Callable[[], None]:
+        def handler() -> None:
+            value = st.session_state[key].get(name)
+            if value and name in on:
+                on[name](dict(value))
+
+        return handler
+
+    keys: list[dict[str, str]] = []
+    if task is not None:
+        keys = [
+            {"key": str(n), "name": label.name, "colour": label.colour}
+            for n, label in enumerate(task.labels, start=1)
+        ]
+        keys.append({"key": "0", "name": "clear", "colour": "#6b7280"})
+    data = {
+        "items": list(items),
+        "about": about,
+        "keys": keys,
+        "empty": empty,
+        "thumb": thumb,
+        "height": height,
+    }
+    _gallery(key=key, data=data, **{f"on_{name}_change": pass_on(name) for name in _EVENTS})

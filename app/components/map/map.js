@@ -1,0 +1,573 @@
+// The map of a survey: up to a million points on a canvas, with lasso, box, click and hover.
+//
+// In (data): { points, codes, mask: URLs of bytes; palette: [{name, colour, count}]; marks: [{rows,
+// colour, label}]; fly: {row, nonce}; about: URL ending in "/"; busy: text }.
+// Points are uint16 x then uint16 y, little-endian, y upwards; codes are uint8, one a point, numbers
+// into the palette; the mask has one bit a point, the lowest first.
+// Out (triggers): lasso {polygon: [[x, y], ...] in 0..65535, mode}, click {row, mode}, keys {key}.
+
+const FULL = 65535;
+const CELLS = 256; // of the grid that the nearest point is looked up in, each side
+const states = new WeakMap();
+
+export default function (component) {
+  const { parentElement, data } = component;
+  const root = parentElement.querySelector(".map");
+  let state = states.get(root);
+  if (!state) {
+    state = new SkyMap(root);
+    states.set(root, state);
+  }
+  state.send = component.setTriggerValue;
+  state.update(data);
+  return () => state.rest();
+}
+
+class SkyMap {
+  constructor(root) {
+    this.root = root;
+    this.canvas = root.querySelector(".points");
+    this.over = root.querySelector(".over");
+    this.tip = root.querySelector(".tip");
+    this.legend = root.querySelector(".legend");
+    this.note = root.querySelector(".note");
+    this.view = null; // {x, y: centre in 0..65535, scale: screen pixels per unit}
+    this.tool = "pan";
+    this.hidden = new Set(); // names of the palette that are switched off
+    this.urls = {};
+    this.n = 0;
+    this.drag = null;
+    this.listen();
+  }
+
+  // ---- what comes in --------------------------------------------------------------------------
+
+  async update(data) {
+    this.data = data;
+    this.note.textContent = data.busy || "";
+    this.root.style.setProperty("--map-height", `${data.height || 640}px`);
+    const wanted = ["points", "codes", "mask"].filter((k) => this.urls[k] !== data[k]);
+    const loaded = await Promise.all(wanted.map((k) => this.load(k, data[k])));
+    if (this.data !== data) return; // a newer one came meanwhile
+    wanted.forEach((k, i) => {
+      this[k] = loaded[i];
+      this.urls[k] = data[k];
+    });
+    if (wanted.includes("points")) this.take_points();
+    this.take_palette();
+    if (data.fly && data.fly.nonce !== this.flown) {
+      this.flown = data.fly.nonce;
+      this.fly(data.fly.row);
+    }
+    this.redraw();
+  }
+
+  async load(kind, url) {
+    if (!url) return null;
+    const answer = await fetch(url);
+    if (!answer.ok) {
+      this.note.textContent = "The map's data are gone from the server: reload the page.";
+      return null;
+    }
+    const bytes = await answer.arrayBuffer();
+    return kind === "points" ? new Uint16Array(bytes) : new Uint8Array(bytes);
+  }
+
+  take_points() {
+    this.n = this.points ? this.points.length >> 1 : 0;
+    this.xs = this.points && this.points.subarray(0, this.n);
+    this.ys = this.points && this.points.subarray(this.n);
+    this.index = null;
+    this.view = this.view || null;
+    this.root.dataset.points = this.n;
+  }
+
+  take_palette() {
+    const palette = this.data.palette || [];
+    this.colours = new Uint8Array(256 * 3).fill(150);
+    this.shown = new Uint8Array(256).fill(1);
+    palette.forEach((entry, code) => {
+      const value = parseInt(entry.colour.slice(1), 16);
+      this.colours.set([value >> 16, (value >> 8) & 255, value & 255], 3 * code);
+      this.shown[code] = this.hidden.has(entry.name) ? 0 : 1;
+    });
+    this.draw_legend(palette);
+  }
+
+  draw_legend(palette) {
+    const rows = palette.filter((entry) => entry.name !== undefined && entry.name !== null);
+    this.legend.replaceChildren(
+      ...rows.map((entry) => {
+        const line = document.createElement("button");
+        line.type = "button";
+        line.className = this.hidden.has(entry.name) ? "off" : "";
+        line.setAttribute("aria-pressed", String(!this.hidden.has(entry.name)));
+        line.title = "Click to hide or show; with Shift to show this one alone";
+        const dot = document.createElement("i");
+        dot.style.background = entry.colour;
+        const name = document.createElement("span");
+        name.textContent = entry.name;
+        const count = document.createElement("small");
+        count.textContent = entry.count === undefined ? "" : entry.count.toLocaleString("en");
+        line.append(dot, name, count);
+        line.onclick = (event) => this.toggle(entry.name, event.shiftKey, rows);
+        return line;
+      }),
+    );
+  }
+
+  toggle(name, alone, rows) {
+    if (alone) {
+      const others = rows.map((entry) => entry.name).filter((other) => other !== name);
+      const is_alone = !this.hidden.has(name) && others.every((other) => this.hidden.has(other));
+      this.hidden = new Set(is_alone ? [] : others);
+    } else if (!this.hidden.delete(name)) {
+      this.hidden.add(name);
+    }
+    this.take_palette();
+    this.redraw();
+  }
+
+  // ---- geometry -------------------------------------------------------------------------------
+
+  size() {
+    const ratio = Math.min(window.devicePixelRatio || 1, 2);
+    const width = Math.max(1, Math.round(this.root.clientWidth * ratio));
+    const height = Math.max(1, Math.round(this.root.clientHeight * ratio));
+    for (const canvas of [this.canvas, this.over]) {
+      if (canvas.width !== width || canvas.height !== height) {
+        canvas.width = width;
+        canvas.height = height;
+      }
+    }
+    return [width, height, ratio];
+  }
+
+  fit() {
+    const [width, height] = this.size();
+    this.view = { x: FULL / 2, y: FULL / 2, scale: (0.94 * Math.min(width, height)) / FULL };
+  }
+
+  to_screen(x, y) {
+    const { view } = this;
+    return [
+      (x - view.x) * view.scale + this.canvas.width / 2,
+      (view.y - y) * view.scale + this.canvas.height / 2,
+    ];
+  }
+
+  to_data(px, py) {
+    const { view } = this;
+    return [
+      (px - this.canvas.width / 2) / view.scale + view.x,
+      view.y - (py - this.canvas.height / 2) / view.scale,
+    ];
+  }
+
+  place(event) {
+    const box = this.over.getBoundingClientRect();
+    const ratio = this.canvas.width / box.width;
+    return [(event.clientX - box.left) * ratio, (event.clientY - box.top) * ratio];
+  }
+
+  zoom(px, py, factor) {
+    const [x, y] = this.to_data(px, py);
+    const [width, height] = this.size();
+    const least = (0.4 * Math.min(width, height)) / FULL;
+    const scale = Math.min(Math.max(this.view.scale * factor, least), 4);
+    this.view = {
+      scale,
+      x: x - (px - width / 2) / scale,
+      y: y + (py - height / 2) / scale,
+    };
+    this.redraw();
+  }
+
+  fly(row) {
+    if (!(row >= 0 && row < this.n)) return;
+    if (!this.view) this.fit();
+    const from = { ...this.view };
+    const [width, height] = this.size();
+    const near = (8 * Math.min(width, height)) / FULL;
+    const to = { x: this.xs[row], y: this.ys[row], scale: Math.max(from.scale, near) };
+    const began = performance.now();
+    const step = (now) => {
+      const t = Math.min(1, (now - began) / 350);
+      const s = t * t * (3 - 2 * t);
+      this.view = {
+        x: from.x + (to.x - from.x) * s,
+        y: from.y + (to.y - from.y) * s,
+        scale: from.scale * (to.scale / from.scale) ** s,
+      };
+      this.redraw();
+      if (t < 1) requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
+  }
+
+  // ---- drawing --------------------------------------------------------------------------------
+
+  redraw() {
+    if (this.pending) return;
+    this.pending = requestAnimationFrame(() => {
+      this.pending = null;
+      this.draw();
+    });
+  }
+
+  draw() {
+    const [width, height, ratio] = this.size();
+    if (!this.view) this.fit();
+    const context = this.canvas.getContext("2d");
+    if (!this.n) {
+      context.clearRect(0, 0, width, height);
+      return;
+    }
+    if (!this.image || this.image.width !== width || this.image.height !== height) {
+      this.image = context.createImageData(width, height);
+    }
+    const pixels = this.image.data;
+    pixels.fill(0);
+    const radius = this.radius(ratio);
+    const stamp = disc(radius);
+    const selected = this.mask;
+    // first what is not selected, faint where there is a selection; then what is
+    this.splat(pixels, width, height, stamp, selected ? 0 : -1, selected ? 0.16 : 0.8);
+    if (selected) this.splat(pixels, width, height, disc(radius + 0.5 * ratio), 1, 0.95);
+    context.putImageData(this.image, 0, 0);
+    this.draw_over();
+    this.root.dataset.drawn = this.n;
+  }
+
+  radius(ratio) {
+    // points grow as fewer are in sight
+    const share = Math.min(1, (this.canvas.width * this.canvas.height) / (FULL * this.view.scale) ** 2);
+    const room = Math.sqrt((this.canvas.width * this.canvas.height) / Math.max(1, this.n * share));
+    return Math.min(Math.max(0.22 * room, 0.5), 4.5 * ratio);
+  }
+
+  splat(pixels, width, height, stamp, which, alpha) {
+    const { xs, ys, codes, mask, colours, shown, n } = this;
+    const { scale } = this.view;
+    const dx = width / 2 - this.view.x * scale;
+    const dy = height / 2 + this.view.y * scale;
+    const { offsets_x, offsets_y, reach } = stamp;
+    for (let i = 0; i < n; i++) {
+      if (which >= 0 && ((mask[i >> 3] >> (i & 7)) & 1) !== which) continue;
+      const code = codes ? codes[i] : 0;
+      if (!shown[code]) continue;
+      const px = (xs[i] * scale + dx) | 0;
+      const py = (dy - ys[i] * scale) | 0;
+      if (px < reach || py < reach || px >= width - reach || py >= height - reach) continue;
+      const red = colours[3 * code];
+      const green = colours[3 * code + 1];
+      const blue = colours[3 * code + 2];
+      for (let k = 0; k < offsets_x.length; k++) {
+        const at = 4 * ((py + offsets_y[k]) * width + px + offsets_x[k]);
+        const old = pixels[at + 3];
+        if (!old) {
+          pixels[at] = red;
+          pixels[at + 1] = green;
+          pixels[at + 2] = blue;
+          pixels[at + 3] = 255 * alpha;
+        } else {
+          pixels[at] += (red - pixels[at]) * alpha;
+          pixels[at + 1] += (green - pixels[at + 1]) * alpha;
+          pixels[at + 2] += (blue - pixels[at + 2]) * alpha;
+          pixels[at + 3] = old + (255 - old) * alpha;
+        }
+      }
+    }
+  }
+
+  draw_over() {
+    const context = this.over.getContext("2d");
+    const ratio = this.canvas.width / Math.max(1, this.root.clientWidth);
+    context.clearRect(0, 0, this.over.width, this.over.height);
+    for (const mark of this.data.marks || []) {
+      context.strokeStyle = mark.colour;
+      context.lineWidth = (mark.strong ? 2.5 : 1.5) * ratio;
+      for (const row of mark.rows) {
+        if (row >= this.n) continue;
+        const [px, py] = this.to_screen(this.xs[row], this.ys[row]);
+        context.beginPath();
+        context.arc(px, py, (mark.strong ? 9 : 6) * ratio, 0, 2 * Math.PI);
+        context.stroke();
+      }
+    }
+    if (this.drag && this.drag.path && this.drag.path.length > 1) {
+      context.strokeStyle = context.fillStyle = this.accent();
+      context.lineWidth = 1.5 * ratio;
+      context.beginPath();
+      for (const [x, y] of this.outline()) context.lineTo(...this.to_screen(x, y));
+      context.closePath();
+      context.stroke();
+      context.globalAlpha = 0.12;
+      context.fill();
+      context.globalAlpha = 1;
+    }
+  }
+
+  accent() {
+    return getComputedStyle(this.root).getPropertyValue("--st-primary-color").trim() || "#56b4e9";
+  }
+
+  outline() {
+    const { path } = this.drag;
+    if (this.drag.kind === "lasso") return path;
+    const [[x0, y0], [x1, y1]] = [path[0], path[path.length - 1]];
+    return [[x0, y0], [x1, y0], [x1, y1], [x0, y1]];
+  }
+
+  // ---- the nearest point ------------------------------------------------------------------------
+
+  grid() {
+    if (this.index) return this.index;
+    const { n, xs, ys } = this;
+    const start = new Uint32Array(CELLS * CELLS + 1);
+    const cell = (i) => (ys[i] >> 8) * CELLS + (xs[i] >> 8);
+    for (let i = 0; i < n; i++) start[cell(i) + 1]++;
+    for (let c = 0; c < CELLS * CELLS; c++) start[c + 1] += start[c];
+    const next = start.slice();
+    const order = new Uint32Array(n);
+    for (let i = 0; i < n; i++) order[next[cell(i)]++] = i;
+    this.index = { start, order };
+    return this.index;
+  }
+
+  nearest(px, py) {
+    if (!this.n || !this.view) return -1;
+    const ratio = this.canvas.width / Math.max(1, this.root.clientWidth);
+    const reach = (12 * ratio) / this.view.scale;
+    const [x, y] = this.to_data(px, py);
+    const { start, order } = this.grid();
+    const clamp = (v) => Math.min(Math.max(v, 0), FULL) >> 8;
+    let best = -1;
+    let least = reach * reach;
+    for (let cy = clamp(y - reach); cy <= clamp(y + reach); cy++) {
+      for (let cx = clamp(x - reach); cx <= clamp(x + reach); cx++) {
+        const c = cy * CELLS + cx;
+        for (let k = start[c]; k < start[c + 1]; k++) {
+          const i = order[k];
+          if (this.codes && !this.shown[this.codes[i]]) continue;
+          const d = (this.xs[i] - x) ** 2 + (this.ys[i] - y) ** 2;
+          if (d < least) [least, best] = [d, i];
+        }
+      }
+    }
+    return best;
+  }
+
+  // ---- the user ---------------------------------------------------------------------------------
+
+  listen() {
+    const { over } = this;
+    over.addEventListener("pointerdown", (event) => this.press(event));
+    over.addEventListener("pointermove", (event) => this.move(event));
+    over.addEventListener("pointerup", (event) => this.release(event));
+    over.addEventListener("pointercancel", () => this.stop());
+    over.addEventListener("pointerleave", () => this.hide_tip());
+    over.addEventListener("dblclick", (event) => this.zoom(...this.place(event), 2));
+    over.addEventListener(
+      "wheel",
+      (event) => {
+        event.preventDefault();
+        this.zoom(...this.place(event), Math.exp(-event.deltaY * 0.0015));
+        this.hide_tip();
+      },
+      { passive: false },
+    );
+    this.root.addEventListener("keydown", (event) => this.key(event));
+    for (const button of this.root.querySelectorAll("[data-do]")) {
+      button.addEventListener("click", () => this.act(button.dataset.do));
+    }
+    this.watcher = new ResizeObserver(() => this.redraw());
+    this.watcher.observe(this.root);
+  }
+
+  rest() {
+    this.hide_tip();
+  }
+
+  press(event) {
+    if (event.button !== 0 || !this.view) return;
+    this.root.focus({ preventScroll: true });
+    this.over.setPointerCapture(event.pointerId);
+    const at = this.place(event);
+    this.drag = { kind: this.tool, from: at, last: at, moved: false, path: [this.to_data(...at)] };
+    this.hide_tip();
+  }
+
+  move(event) {
+    const at = this.place(event);
+    const { drag } = this;
+    if (!drag) return this.hover(at, event);
+    if (Math.hypot(at[0] - drag.from[0], at[1] - drag.from[1]) > 4) drag.moved = true;
+    if (drag.kind === "pan") {
+      this.view.x -= (at[0] - drag.last[0]) / this.view.scale;
+      this.view.y += (at[1] - drag.last[1]) / this.view.scale;
+      this.redraw();
+    } else {
+      drag.path.push(this.to_data(...at));
+      this.draw_over();
+    }
+    drag.last = at;
+  }
+
+  release(event) {
+    const { drag } = this;
+    if (!drag) return;
+    const mode = mode_of(event);
+    if (!drag.moved) {
+      const row = this.nearest(...this.place(event));
+      if (row >= 0) this.send("click", { row, mode });
+    } else if (drag.kind !== "pan") {
+      const polygon = thin(this.outline(), 400).map(([x, y]) => [Math.round(x), Math.round(y)]);
+      if (polygon.length > 2) this.send("lasso", { polygon, mode });
+    }
+    this.stop();
+  }
+
+  stop() {
+    this.drag = null;
+    this.draw_over();
+  }
+
+  act(what) {
+    if (what === "pan" || what === "lasso" || what === "box") this.use(what);
+    if (what === "fit") {
+      this.fit();
+      this.redraw();
+    }
+    if (what === "in" || what === "out") {
+      this.zoom(this.canvas.width / 2, this.canvas.height / 2, what === "in" ? 1.5 : 1 / 1.5);
+    }
+    if (what === "png") this.save();
+  }
+
+  use(tool) {
+    this.tool = tool;
+    this.root.dataset.tool = tool;
+    for (const button of this.root.querySelectorAll("[data-do]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.do === tool));
+    }
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const tools = { l: "lasso", b: "box", v: "pan", f: "fit", "+": "in", "=": "in", "-": "out" };
+    const shift = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+    if (tools[event.key]) {
+      this.act(tools[event.key]);
+    } else if (shift[event.key] && this.view) {
+      const far = (0.1 * this.canvas.height) / this.view.scale;
+      this.view.x += shift[event.key][0] * far;
+      this.view.y += shift[event.key][1] * far;
+      this.redraw();
+    } else if (event.key === "Escape") {
+      if (this.drag) this.stop();
+      else if (this.tool !== "pan") this.use("pan");
+      else this.send("lasso", { polygon: [], mode: "new" });
+    } else {
+      return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  save() {
+    const sheet = document.createElement("canvas");
+    sheet.width = this.canvas.width;
+    sheet.height = this.canvas.height;
+    const context = sheet.getContext("2d");
+    context.fillStyle =
+      getComputedStyle(this.root).getPropertyValue("--st-background-color").trim() || "#0b0e14";
+    context.fillRect(0, 0, sheet.width, sheet.height);
+    context.drawImage(this.canvas, 0, 0);
+    context.drawImage(this.over, 0, 0);
+    sheet.toBlob((blob) => {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(blob);
+      link.download = "map.png";
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    });
+  }
+
+  // ---- hover --------------------------------------------------------------------------------------
+
+  hover(at, event) {
+    const row = this.nearest(...at);
+    this.over.style.cursor = row >= 0 ? "pointer" : this.tool === "pan" ? "grab" : "crosshair";
+    if (row < 0) return this.hide_tip();
+    const box = this.root.getBoundingClientRect();
+    const x = event.clientX - box.left;
+    const y = event.clientY - box.top;
+    this.tip.style.transform = `translate(${Math.min(x + 14, box.width - 176)}px, ${
+      y > box.height - 230 ? y - 210 : y + 14
+    }px)`;
+    if (row === this.hovered) return;
+    this.hovered = row;
+    clearTimeout(this.waiting);
+    this.waiting = setTimeout(() => this.show_tip(row), 40);
+  }
+
+  async show_tip(row) {
+    if (!this.data.about || row !== this.hovered) return;
+    const picture = this.tip.querySelector("img");
+    const text = this.tip.querySelector("div");
+    picture.src = `${this.data.about}${row}.jpg`;
+    text.textContent = "";
+    this.tip.hidden = false;
+    const answer = await fetch(`${this.data.about}${row}.json`);
+    if (!answer.ok || row !== this.hovered) return;
+    const lines = await answer.json();
+    text.replaceChildren(
+      ...lines.map((line, number) => {
+        const item = document.createElement(number ? "span" : "b");
+        item.textContent = line;
+        return item;
+      }),
+    );
+  }
+
+  hide_tip() {
+    clearTimeout(this.waiting);
+    this.hovered = -1;
+    this.tip.hidden = true;
+  }
+}
+
+function mode_of(event) {
+  if (event.shiftKey && event.altKey) return "intersect";
+  if (event.shiftKey) return "add";
+  if (event.altKey) return "subtract";
+  return "new";
+}
+
+function thin(path, most) {
+  const step = Math.ceil(path.length / most);
+  return path.filter((_, number) => number % step === 0);
+}
+
+const discs = new Map();
+
+function disc(radius) {
+  const key = Math.round(radius * 2);
+  if (discs.has(key)) return discs.get(key);
+  const r = key / 2;
+  const reach = Math.ceil(r);
+  const offsets_x = [];
+  const offsets_y = [];
+  for (let y = -reach; y <= reach; y++) {
+    for (let x = -reach; x <= reach; x++) {
+      if (x * x + y * y <= r * r || (!x && !y)) {
+        offsets_x.push(x);
+        offsets_y.push(y);
+      }
+    }
+  }
+  const made = { offsets_x: Int32Array.from(offsets_x), offsets_y: Int32Array.from(offsets_y), reach };
+  discs.set(key, made);
+  return made;
+}

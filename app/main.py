@@ -1,0 +1,24 @@
+"""The frame of all pages: navigation, and what stands above every page."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from app import frame, state
+from sky_ssl.errors import InputError
+
+st.set_page_config(
+    page_title="sky_ssl", layout="wide", page_icon=str(Path(__file__).parent / "icon.svg")
+)
+pages = [
+    st.Page(f"../pages/{title.lower()}.py", title=title, default=title == "Home")
+    for title in frame.PAGES
+]
+page = st.navigation(pages, position="top")
+frame.style()
+try:
+    frame.above()
+    page.run()
+except InputError as error:
+    st.error(str(error), icon=":material/error:")
+state.to_address()

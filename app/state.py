@@ -1,0 +1,105 @@
+"""What a session remembers: plain keys that outlive pages, and the address that carries them.
+
+Pages read and change state through these functions alone. What must survive a restart is in the
+workspace; what a colleague should see is in the address: data set, map, object, task, selection.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from sky_ssl.explore.labels import default_labeller
+from sky_ssl.workspace import Workspace, open_workspace
+
+_KEY = "sky"
+_IN_ADDRESS = ("data", "map", "object", "task", "selection", "colour")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Objects that were chosen, by row, and from what."""
+
+    rows: npt.NDArray[np.int64]  # in the order they are to be looked at
+    source: str  # lasso, click, search, review or audit: as the ledger names it
+    name: str  # in words
+    scores: npt.NDArray[np.floating] | None = None  # (n,) of the rows
+    saved: str = ""  # name of the drawing in the workspace, for the address
+
+
+@dataclass(frozen=True)
+class State:
+    """All of it."""
+
+    data: str = ""  # name of the embeddings file, without folder
+    map: str = ""  # name of the map file
+    object: str = ""  # id of the object looked at
+    task: str = ""
+    selection: str = ""  # name of a saved drawing
+    colour: str = ""  # what the map is coloured by
+    like: tuple[str, ...] = ()  # ids of exemplars
+    unlike: tuple[str, ...] = ()
+    chosen: Chosen | None = None
+    fly: int = 0  # counts up when the map is to fly to the object
+    labeller: str = ""
+
+
+def now() -> State:
+    """Give the state of this session; a new one starts from the address."""
+    if _KEY not in st.session_state:
+        given = {name: str(st.query_params.get(name, "")) for name in _IN_ADDRESS}
+        st.session_state[_KEY] = State(**given, labeller=default_labeller())
+    state: State = st.session_state[_KEY]
+    return state
+
+
+def change(**values: Any) -> State:
+    """Change some of the state."""
+    st.session_state[_KEY] = replace(now(), **values)
+    return now()
+
+
+def to_address() -> None:
+    """Write what a colleague should see into the address of the page."""
+    state = now()
+    wanted = {name: getattr(state, name) for name in _IN_ADDRESS if getattr(state, name)}
+    if dict(st.query_params) != wanted:
+        st.query_params.from_dict(wanted)
+
+
+def look_at(object_id: str, *, fly: bool = False) -> None:
+    """Show an object in the inspector, and fly there on the map."""
+    change(object=object_id, fly=now().fly + fly)
+
+
+def choose(chosen: Chosen | None) -> None:
+    """Choose objects."""
+    change(chosen=chosen, selection="" if chosen is None else chosen.saved)
+
+
+def mark(object_id: str, how: str) -> None:
+    """Make an object an exemplar ("like"), a counter-example ("unlike"), or neither ("")."""
+    state = now()
+    like = tuple(i for i in state.like if i != object_id)
+    unlike = tuple(i for i in state.unlike if i != object_id)
+    change(
+        like=(*like, object_id) if how == "like" else like,
+        unlike=(*unlike, object_id) if how == "unlike" else unlike,
+    )
+
+
+def workspace(arguments: Sequence[str] | None = None) -> Workspace:
+    """Give the workspace: chosen on Home, else on the command line, else the environment's."""
+    chosen = st.session_state.get("workspace")
+    if chosen:
+        return open_workspace(chosen)
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--workspace", type=Path)
+    known, _ = parser.parse_known_args(sys.argv[1:] if arguments is None else arguments)
+    return open_workspace(known.workspace)

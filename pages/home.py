@@ -1,0 +1,75 @@
+"""Home: what is here, and where to begin."""
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+from app import frame, jobsview, state
+from sky_ssl.jobs import start_job
+
+_OWN = """
+With FITS tiles of a survey (`unions`, `hsc`, `legacy`, or a few lines of TOML for another):
+
+```
+sky-ssl detect TILES --survey unions --out objects.ecsv
+sky-ssl cut TILES --survey unions --catalogue objects.ecsv --out {w}/cutouts/mine.h5
+python train.py configs/demo.toml --out {w}/runs/mine --data.cutouts {w}/cutouts/mine.h5
+sky-ssl embed --run {w}/runs/mine --cutouts {w}/cutouts/mine.h5 --out {w}/embeddings/mine.h5
+sky-ssl map --embeddings {w}/embeddings/mine.h5 --method umap --out {w}/maps/mine.h5
+```
+
+Embeddings made elsewhere open as well: an HDF5 file with `embeddings` (N, D), in
+`{w}/embeddings/`.
+"""
+
+
+def build_demo() -> None:
+    """Start the command that builds the demo."""
+    place = state.workspace()
+    command = [sys.executable, "-m", "sky_ssl", "demo", "--workspace", str(place.root)]
+    start_job(place.jobs, "demo", command)
+
+
+def open_folder() -> None:
+    """Open another workspace."""
+    folder = str(st.session_state.get("folder", "")).strip()
+    if folder:
+        st.session_state["workspace"] = str(Path(folder).expanduser())
+        state.change(data="", map="", object="", selection="", chosen=None)
+
+
+st.title("sky_ssl")
+st.markdown(
+    "Look at a survey as a network sees it that learned the sky without labels: a map where like "
+    "lies by like, search from a few examples, a probe from a handful of labels, and a list to "
+    "take to the telescope."
+)
+workspace = state.workspace()
+running = jobsview.running("demo")
+files = frame.datasets()
+if running:
+    jobsview.show_job(running)
+elif not files:
+    st.subheader("Try it on a mock sky")
+    st.markdown(
+        "12,000 simulated cutouts in u g r i z with dwarf galaxies among them, a small network "
+        "trained on them, their embeddings and a map. It takes a few minutes and is built in "
+        f"`{workspace.root}`."
+    )
+    st.button("Build the demo", type="primary", on_click=build_demo)
+    jobsview.show_last("demo")
+else:
+    for title, what in list(frame.PAGES.items())[1:]:
+        st.page_link(f"../pages/{title.lower()}.py", label=f"**{title}** &nbsp; {what}")
+    names = [file.stem for file in files]
+    current = frame.dataset_path()
+    chosen = st.radio("Embeddings", names, names.index(current.stem) if current else 0)
+    if chosen and (current is None or chosen != current.stem):
+        state.change(data=f"{chosen}.h5", map="", object="", selection="", chosen=None)
+        st.rerun()
+with st.expander("Your own data", expanded=not files):
+    st.markdown(_OWN.format(w=workspace.root.name))
+with st.expander("Another workspace"):
+    st.text_input("Folder", str(workspace.root), key="folder", on_change=open_folder)
+    st.caption("Or start with `streamlit run app/Home.py -- --workspace FOLDER`.")
