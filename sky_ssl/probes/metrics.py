@@ -119,6 +119,22 @@ def ranking(positive: npt.NDArray[np.bool_], score: Numbers) -> Callable[[Weight
     return both
 
 
+def average_precision_at(
+    positive: npt.NDArray[np.bool_], score: Numbers, prevalence: float
+) -> Callable[[Weights], Weights]:
+    """Make the function from weights (B, n) to average precision (B, 1) at another prevalence."""
+    ranked = ranking(positive, score)
+
+    def at(weights: Weights) -> Weights:
+        real = (weights * positive).sum(axis=1, keepdims=True)
+        rest = weights.sum(axis=1, keepdims=True) - real
+        with np.errstate(invalid="ignore", divide="ignore"):  # one side may be missing: NaN
+            share = np.where(positive, prevalence / real, (1 - prevalence) / rest)
+            return ranked(weights * share)[:, 1:]
+
+    return at
+
+
 def secured(found: Figures, truth: npt.NDArray, decision: Numbers, classes: npt.NDArray) -> Figures:
     """Widen shares by Wilson's limits, and their mean by combining these (Zou & Donner 2008).
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sky_ssl.errors import InputError
-from sky_ssl.probes.bootstrap import Interval, Statistic, Weights, percentiles, replicates
+from sky_ssl.probes.bootstrap import Interval, Statistic, Weights, percentiles, replicates, wilson
 
 Numbers = npt.NDArray[np.floating]
 
@@ -126,3 +126,31 @@ def fit_intervals(truth: Numbers, predicted: Numbers) -> ObjectIntervals:
             offsets[k, 2 * j] = mine[max(below, 1) - 1]
             offsets[k, 2 * j + 1] = mine[len(mine) - max(below, 1)]
     return ObjectIntervals(edges, offsets)
+
+
+def coverage(
+    truth: Numbers, predicted: Numbers, fold: npt.NDArray[np.integer]
+) -> dict[str, Interval]:
+    """Measure how often the ranges hold the truth, each fold with ranges from the others.
+
+    Args:
+        truth, predicted: (n,) of held-out objects.
+        fold: (n,) that each was held out in.
+
+    Returns:
+        coverage_68 and coverage_95.
+    """
+    inside = np.zeros((len(truth), len(LEVELS)), dtype=bool)
+    for number in np.unique(fold):
+        here = fold == number
+        if np.count_nonzero(~here) < 2:
+            return {}
+        ranges = fit_intervals(truth[~here], predicted[~here]).around(predicted[here])
+        for j in range(len(LEVELS)):
+            low, high = ranges[:, 2 * j], ranges[:, 2 * j + 1]
+            inside[here, j] = (truth[here] >= low) & (truth[here] <= high)
+    hits, n = inside.sum(axis=0).tolist(), len(truth)
+    return {
+        f"coverage_{level:.0%}".rstrip("%"): Interval(hit / n, *wilson(hit, n))
+        for level, hit in zip(LEVELS, hits, strict=True)
+    }
