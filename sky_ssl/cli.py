@@ -11,10 +11,22 @@ import sys
 from collections.abc import Sequence
 
 from sky_ssl import __version__
-from sky_ssl.commands import candidates, cut, demo, detect, embed, info, labels, map, mock, search
+from sky_ssl.commands import (
+    candidates,
+    cut,
+    demo,
+    detect,
+    embed,
+    info,
+    labels,
+    map,
+    mock,
+    probe,
+    search,
+)
 from sky_ssl.errors import InputError
 
-COMMANDS = (demo, mock, detect, cut, embed, map, search, labels, candidates, info)
+COMMANDS = (demo, mock, detect, cut, embed, map, search, labels, probe, candidates, info)
 """In the order of the flow, as `sky-ssl --help` shows them."""
 
 
