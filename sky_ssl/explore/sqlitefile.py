@@ -104,8 +104,9 @@ def prepare(connection: sqlite3.Connection, *, wal: bool) -> None:
         # the change needs the file alone for a moment, and does not wait for it by itself
         try:
             cursor.execute(f"PRAGMA journal_mode = {wanted}")
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+            if not busy or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
     cursor.execute(f"PRAGMA synchronous = {'FULL' if wal else 'EXTRA'}")
