@@ -50,6 +50,8 @@ def _reader(path: Path) -> Callable[[Path], dict[str, Any]]:
         return _picture
     if ".fits" in path.name.lower() or suffix == ".fz" or start.startswith(b"SIMPLE"):
         return _fits
+    if start.startswith(b"SQLite format 3"):
+        return _ledger
     if suffix in (".json", ".toml"):
         return _settings
     raise InputError(
@@ -61,7 +63,58 @@ def _reader(path: Path) -> Callable[[Path], dict[str, Any]]:
 def _hdf5(path: Path) -> dict[str, Any]:
     from sky_ssl.sky.hdf5part import open_hdf5
 
-    return _embeddings(path) if "embeddings" in open_hdf5(path.resolve()) else _cutouts(path)
+    file = open_hdf5(path.resolve())
+    if "embeddings" in file:
+        return _embeddings(path)
+    return _map(path) if "xy" in file and "cutouts" not in file else _cutouts(path)
+
+
+def _map(path: Path) -> dict[str, Any]:
+    from sky_ssl.explore.mapfile import open_map
+
+    found = open_map(path)
+    said = found.attributes
+    names = ("method", "seed", "parameters", "checkpoint_sha256", "time")
+    return {
+        "kind": "map",
+        "rows": len(found),
+        "columns": ["id", "ra", "dec"],
+        **{name: str(said[name]) for name in names if name in said},
+    }
+
+
+def _ledger(path: Path) -> dict[str, Any]:
+    from sky_ssl.explore.labels import Ledger
+
+    ledger = Ledger(path)
+    labels = ledger.consensus()
+    counts = labels.groupby(["task", "label"]).size()
+    result = {
+        "kind": "label ledger",
+        "rows": ledger.last_event(),
+        "labels": [f"{task}: {n} {label or 'in a tie'}" for (task, label), n in counts.items()],
+        "labellers": ledger.labellers(),
+        "problems": list(ledger.notes),
+    }
+    ledger.close()
+    return result
+
+
+def _selection(path: Path) -> dict[str, Any]:
+    from sky_ssl.explore.selection import load_selection
+
+    rule = load_selection(path)
+    return {
+        "kind": "selection",
+        "rows": 1,
+        "bands": list(rule.bands),
+        "name": rule.name,
+        "rule": rule.kind,
+        "model": rule.model,
+        "threshold": rule.threshold,
+        "measured": {k: v for k, v in rule.measured.items() if not isinstance(v, dict)},
+        "made": rule.made,
+    }
 
 
 def _embeddings(path: Path) -> dict[str, Any]:
@@ -156,6 +209,8 @@ def _settings(path: Path) -> dict[str, Any]:
         table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except ValueError as error:
         raise InputError(f"{path}: not valid {path.suffix[1:].upper()} ({error})") from error
+    if isinstance(table, dict) and str(table.get("schema", "")).startswith("sky_ssl selection"):
+        return _selection(path)
     if path.suffix == ".toml" and set(table) & {"model", "train", "data"}:
         from sky_ssl.training.config import load_config
 
@@ -217,10 +272,15 @@ def _run(path: Path) -> dict[str, Any]:
 def _workspace(path: Path) -> dict[str, Any]:
     """List what a workspace holds; each broken file is named with its reason."""
     contents, problems = [], []
-    for folder in ("cutouts", "runs", "embeddings"):
-        for item in sorted((path / folder).glob("[!.]*")):
-            found = describe(item)
-            contents.append(f"{folder}/{item.name}: {found['kind']}, {found['rows']} rows")
-            if found["kind"] == "unreadable":
-                problems += found["problems"]
+    folders = ("cutouts", "runs", "embeddings", "maps", "selections")
+    items = [item for folder in folders for item in sorted((path / folder).glob("[!.]*"))]
+    # an index lies in a folder beside its embeddings, and is made anew where it is missing
+    items = [i for i in items if not (i.is_dir() and i.parent.name in ("embeddings", "maps"))]
+    items += [path / "labels.db"] if (path / "labels.db").exists() else []
+    for item in items:
+        found = describe(item)
+        place = item.relative_to(path)
+        contents.append(f"{place}: {found['kind']}, {found['rows']} rows")
+        if found["kind"] == "unreadable":
+            problems += found["problems"]
     return {"kind": "workspace", "rows": len(contents), "contents": contents, "problems": problems}
