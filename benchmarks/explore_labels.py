@@ -50,10 +50,9 @@ def measure(place: str, events: int) -> dict[str, float]:
     batches = fill(ledger, events)
     bob = Origin("bob")
     single = seconds(lambda: ledger.label(["one"], "dwarf", task="single", origin=bob), 200)
-    last = ledger.last_event()
     few = [f"UNIONS J{number:012d}" for number in range(25)]
     result = {
-        "events": float(last),
+        "events": float(ledger.last_event()),
         "single_labels_per_second": 1 / single,
         "batch_labels_per_second": BATCH / float(np.median(batches)),
         "undo_batch_seconds": seconds(lambda: ledger.undo(origin=ORIGIN)),
@@ -62,7 +61,8 @@ def measure(place: str, events: int) -> dict[str, float]:
         "consensus_seconds": seconds(lambda: ledger.consensus(task="class")),
         "current_of_25_objects_ms": 1e3 * seconds(lambda: ledger.current(objects=few), 20),
         "poll_ms": 1e3 * seconds(ledger.last_event, 200),
-        "last_100_changes_ms": 1e3 * seconds(lambda: ledger.history(since=last - 100), 20),
+        "last_100_changes_ms": 1e3
+        * seconds(lambda: ledger.history(since=ledger.last_event() - 100), 20),
     }
     ledger.close()
     result["open_ms"] = 1e3 * seconds(lambda: Ledger(place).close(), 20)

@@ -189,13 +189,12 @@ def last_event(c: sa.Connection) -> int:
     return int(c.execute(sa.select(sa.func.max(EVENTS.c.event))).scalar() or 0)
 
 
-def switched_off() -> sa.Select:
-    """Select the numbers of all events that are undone."""
-    latest = (
-        sa.select(sa.func.max(EVENTS.c.event))
-        .where(EVENTS.c.target.is_not(None))
-        .group_by(EVENTS.c.target)
-    )
+def switched_off(objects: Sequence[str] | None = None) -> sa.Select:
+    """Select the numbers of all events that are undone, or of those of a few objects."""
+    latest = sa.select(sa.func.max(EVENTS.c.event)).where(EVENTS.c.target.is_not(None))
+    if objects is not None:
+        latest = latest.where(EVENTS.c.object_id.in_(objects))
+    latest = latest.group_by(EVENTS.c.target)
     return sa.select(EVENTS.c.target).where(EVENTS.c.event.in_(latest), EVENTS.c.kind == "undo")
 
 

@@ -66,7 +66,7 @@ def current(
     same = (EVENTS.c.object_id, EVENTS.c.task, EVENTS.c.voice)
     last = sa.select(sa.func.max(EVENTS.c.event).label("last"), sa.func.count().label("n_events"))
     last = _chosen(last, task, dataset, labeller, objects).where(
-        EVENTS.c.kind.in_(("label", "clear")), EVENTS.c.event.not_in(switched_off())
+        EVENTS.c.kind.in_(("label", "clear")), EVENTS.c.event.not_in(switched_off(_few(objects)))
     )
     newest = last.group_by(*same).subquery()
     query = (
@@ -82,7 +82,7 @@ def notes(c: sa.Connection, objects: Sequence[str] | None = None) -> pd.DataFram
     query = _chosen(sa.select(*_columns(_OF_EVENT)), None, None, None, objects).where(
         EVENTS.c.kind.in_(("label", "clear", "note")),
         EVENTS.c.note.is_not(None),
-        EVENTS.c.event.not_in(switched_off()),
+        EVENTS.c.event.not_in(switched_off(_few(objects))),
     )
     return _only(_frame(c, query.order_by(EVENTS.c.event), _OF_EVENT), objects)
 
@@ -146,9 +146,14 @@ def _chosen(
         query = query.where(EVENTS.c.voice.in_(voices))
     if task is not None:
         query = query.where(EVENTS.c.task == task)
-    if objects is not None and len(objects) <= _MANY:
-        query = query.where(EVENTS.c.object_id.in_([str(name) for name in objects]))
-    return query
+    few = _few(objects)
+    return query if few is None else query.where(EVENTS.c.object_id.in_(few))
+
+
+def _few(objects: Sequence[str] | None) -> list[str] | None:
+    """Give the objects if they are few enough to name them in a query."""
+    few = objects is not None and len(objects) <= _MANY
+    return [str(name) for name in objects or ()] if few else None
 
 
 def _only(frame: pd.DataFrame, objects: Sequence[str] | None) -> pd.DataFrame:

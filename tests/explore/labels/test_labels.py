@@ -110,6 +110,7 @@ def test_given_events_are_undone_whoever_wrote_them(ledger: Ledger) -> None:
     written = ledger.label(list("abcd"), "dwarf", task="t", origin=ANN)
     undone = ledger.undo(written.events[:2].tolist(), origin=Origin("carl", "review"))
     assert said(ledger) == {"c": "dwarf", "d": "dwarf"}
+    assert ledger.current(objects=["a", "c"])["object_id"].tolist() == ["c"]
     assert not len(ledger.undo(written.events[:2].tolist(), origin=BOB).events)
     ledger.undo(undone.events.tolist(), origin=BOB)
     assert set(said(ledger)) == set("abcd")
