@@ -16,7 +16,7 @@ from sky_ssl.probes.prevalence import Prevalence, logit
 
 Numbers = npt.NDArray[np.floating]
 
-_FULL_SLOPE = 50.0  # per deviation of the scores: a step
+_SLOPES = (0.05, 50.0)  # per deviation of the scores: hardly a ranking, a step
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,8 @@ def fit_calibration(scores: Numbers, truth: npt.NDArray) -> Calibration:
 
     The targets (n+ + 1) / (n+ + 2) and 1 / (n- + 2) instead of 1 and 0 stand for one more object
     of either kind: with few labels the probabilities stay away from 0 and 1. A score that does
-    not rank gets slope 0, never less. The covariance is that of the maximum-likelihood fit.
+    not rank gets next to no slope, never less: the order of objects remains. The covariance is
+    that of the maximum-likelihood fit.
 
     Args:
         scores: (n,) decision values of objects that the probe was not trained on.
@@ -139,7 +140,7 @@ def fit_calibration(scores: Numbers, truth: npt.NDArray) -> Calibration:
 def _two_parameters(
     z: npt.NDArray[np.float64], target: npt.NDArray[np.float64]
 ) -> tuple[float, float, npt.NDArray[np.float64]]:
-    """Minimise the cross-entropy over slope >= 0 and intercept; give them and the Hessian."""
+    """Minimise the cross-entropy over slope and intercept; give them and the Hessian."""
     from scipy.optimize import minimize
     from scipy.special import expit
 
@@ -150,7 +151,7 @@ def _two_parameters(
         return float((np.logaddexp(0, f) - target * f).sum()), gradient
 
     start = np.array([1.0, float(logit(target.mean()))])
-    bounds = [(0.0, _FULL_SLOPE), (None, None)]
+    bounds = [_SLOPES, (None, None)]
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
     p = expit(found[0] * z + found[1])
     v = p * (1 - p)

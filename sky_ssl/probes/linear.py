@@ -89,7 +89,7 @@ class LinearRegressor:
 
 
 def fit_classes(
-    x: Features, y: npt.NDArray, *, strength: float = 0.01, balanced: bool = True
+    x: Features, y: npt.NDArray, *, strength: float = 0.1, balanced: bool = True
 ) -> LinearClassifier:
     """Fit a logistic regression with an L2 penalty.
 
