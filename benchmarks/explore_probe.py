@@ -127,9 +127,8 @@ def measure(path: Path, labels: int, full: int, rounds: int) -> list[dict[str, o
         print(f"{name:50s} {seconds:9.3f} s  {used:7.0f} MiB", flush=True)
     hits = calibrated_hits(decision, 300, moved)
     found = int(truth[np.argsort(-decision)[:300]].sum())
-    print(
-        f"the first 300: {hits.mean:.0f} expected ({hits.low:.0f} to {hits.high:.0f}), {found} found"
-    )
+    expected = f"{hits.mean:.0f} expected ({hits.low:.0f} to {hits.high:.0f})"
+    print(f"the first 300: {expected}, {found} found")
     return result
 
 

@@ -114,21 +114,38 @@ def show(r: dict[str, Any]) -> list[str]:
         width = max(len(_word(name)) for name, _ in rows)
         lines.append(f"{'':{width}}   value   95 % interval")
         lines += [f"{_word(name):{width}}  {_figure(v)}" for name, v in rows]
-    lines += _confusion(r) + _thresholds(r) + _hits(r) + _curve(r)
+    lines += _classes(r) + _confusion(r) + _thresholds(r) + _hits(r) + _curve(r)
     lines += [f"wrote {r[key]}" for key in ("out", "save") if key in r]
     return lines + [f"note: {note}" for note in r["notes"]]
 
 
 def _is_figure(name: str, value: dict[str, Any]) -> bool:
-    return set(value) == {"mean", "low", "high"} and name != "prevalence"
+    known = set(value) == {"mean", "low", "high"} and name != "prevalence"
+    return known and "[" not in name  # those of each class have a table of their own
 
 
 def _word(name: str) -> str:
-    return _WORDS.get(name, name.replace("_", " ").replace("[", " of "))[:].rstrip("]")
+    return _WORDS.get(name, name.replace("_", " "))
 
 
 def _figure(v: dict[str, float]) -> str:
+    if 0 < abs(v["mean"]) < 0.01:
+        return f"{v['mean']:6.2g}   {v['low']:.2g} to {v['high']:.2g}"
     return f"{v['mean']:6.3f}   {v['low']:.3f} to {v['high']:.3f}"
+
+
+def _classes(r: dict[str, Any]) -> list[str]:
+    """Show completeness and purity of each class."""
+    names = [name for name in r.get("classes", ()) if f"recall[{name}]" in r]
+    if not names:
+        return []
+    width = max(len(name) for name in names)
+    lines = ["", f"{'':{width}}  labels   completeness              purity"]
+    for name in names:
+        complete, pure = r[f"recall[{name}]"], r[f"precision[{name}]"]
+        count = r["classes"][name]
+        lines.append(f"{name:{width}}  {count:>6,}   {_figure(complete)}   {_figure(pure)}")
+    return lines
 
 
 def _title(r: dict[str, Any]) -> str:
@@ -136,6 +153,7 @@ def _title(r: dict[str, Any]) -> str:
         span = " from {:.3g} to {:.3g}".format(*r["range"]) if "range" in r else ""
         return f"{r['column']}: {r['labels']:,} labels{span}"
     kinds = ", ".join(f"{name} {count:,}" for name, count in r["classes"].items())
+    kinds = kinds if len(r["classes"]) <= 5 else f"{len(r['classes'])} classes"
     return f"{r['column']}: {r['labels']:,} labels ({kinds})"
 
 

@@ -135,7 +135,9 @@ def _by_folds(
         notes.append(f"a kind lies in one of the {split} alone: the folds are random instead")
         groups, apart, split = None, None, "random"
     elif groups is None:
-        notes.append("no positions or tiles: the folds are random, neighbours may be on both sides")
+        notes.append(
+            "too little sky is known to split by: folds are random, neighbours may be on both sides"
+        )
     model: Tuned | LinearRegressor
     if numbers:
         model, strength = tune_values(x, y, groups, folds=o.folds, seed=o.seed)
@@ -178,7 +180,9 @@ def _by_draws(
     """Draw labels again and again; the first draw's probe is kept."""
     y, n = problem.y, len(problem.y)
     if problem.groups is None:
-        notes.append("no positions or tiles: the parts are random, neighbours may be on both sides")
+        notes.append(
+            "too little sky is known to split by: parts are random, neighbours may be on both sides"
+        )
     draws = _draws(problem, x, o, o.train, o.repeats, progress)
     sizes = [len(draw.train) for draw in draws]
     if min(sizes) < o.train:
