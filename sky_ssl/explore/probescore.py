@@ -40,6 +40,7 @@ Numbers = npt.NDArray[np.floating]
 
 _ENOUGH = 20  # of each kind, before figures mean something
 _LEAST_NUMBERS = 50
+_NO_SKY = "too little sky is known to split by: at random, so neighbours may be on both sides"
 _CURVE = (10, 20, 50, 100, 200, 500, 1000, 2000)
 
 
