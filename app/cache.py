@@ -5,7 +5,7 @@ change, so what was replaced on the disk is opened anew.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from sky_ssl.explore.labels import Ledger
 from sky_ssl.explore.mapfile import open_map
 from sky_ssl.explore.mapview import MapFrame, frame_map
 from sky_ssl.figures.colours import Colouring, colour_classes, colour_numbers, is_number
+
+if TYPE_CHECKING:
+    from app import searching
 
 _Stamp = tuple[int, int]
 
@@ -106,3 +109,31 @@ def label_column(found: pd.DataFrame, row_of: dict[str, int], n: int) -> npt.NDA
         if row >= 0:
             result[row] = label
     return result
+
+
+def searched(path: Path, query: "searching.Query") -> "searching.Answer":
+    """Find the objects most like the exemplars of a query."""
+    from app.searching import command
+
+    return _searched(path, tuple(command(path, query)), query.key, query, stamp(path))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _searched(
+    path: Path, words: tuple[str, ...], key: str, _query: "searching.Query", changed: _Stamp
+) -> "searching.Answer":
+    from app.searching import answer
+
+    return answer(data(path), words, _query)
+
+
+def embedder(path: Path, runs: Path) -> tuple[str, Any]:
+    """Load the model that embeddings were made with: name of its run, and the embedder."""
+    return _embedder(path, runs, stamp(path))
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _embedder(path: Path, runs: Path, changed: _Stamp) -> tuple[str, Any]:
+    from app.searching import load_embedder
+
+    return load_embedder(data(path), runs)

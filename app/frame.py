@@ -11,6 +11,7 @@ from sky_ssl.explore.dataset import DataSet
 PAGES = {
     "Home": "What is here, and where to begin",
     "Map": "Look, lasso, label",
+    "Search": "Objects like a few exemplars, and unlike others",
 }
 """Pages, and what one does there; `pages/title.py` in small letters."""
 _STYLE = """

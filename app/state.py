@@ -34,6 +34,21 @@ class Chosen:
 
 
 @dataclass(frozen=True)
+class Listing:
+    """How a candidate list is to be made; texts are as the user typed them."""
+
+    rule: str = ""  # name of its file, without folder
+    prevalence: str = ""  # a share, or HITS/OF of an audit; empty = that of the rule
+    threshold: float | None = None  # None = the rule's
+    top: int | None = 200
+    known: str = "drop"
+    task: str = ""  # whose labels make an object known
+    merge: float = 1.0  # arcsec
+    radius: float = 10.0  # arcsec, of the catalogues
+    catalogues: tuple[tuple[str, Any], ...] = ()  # name and table of each that was uploaded
+
+
+@dataclass(frozen=True)
 class State:
     """All of it."""
 
@@ -45,6 +60,9 @@ class State:
     colour: str = ""  # what the map is coloured by
     like: tuple[str, ...] = ()  # ids of exemplars
     unlike: tuple[str, ...] = ()
+    pictures: tuple[Any, ...] = ()  # images to search by, of `app.searching`
+    top: int = 25  # how many a search finds
+    listing: Listing = Listing()
     chosen: Chosen | None = None
     fly: int = 0  # counts up when the map is to fly to the object
     labeller: str = ""
