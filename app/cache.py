@@ -19,7 +19,7 @@ from sky_ssl.explore.mapview import MapFrame, frame_map
 from sky_ssl.figures.colours import Colouring, colour_classes, colour_numbers, is_number
 
 if TYPE_CHECKING:
-    from app import searching
+    from app import listing, searching
 
 _Stamp = tuple[int, int]
 
@@ -137,3 +137,38 @@ def _embedder(path: Path, runs: Path, changed: _Stamp) -> tuple[str, Any]:
     from app.searching import load_embedder
 
     return load_embedder(data(path), runs)
+
+
+def known(place: str, task: str) -> pd.DataFrame:
+    """Give the labels of a task as a table of objects that are known."""
+    return _known(place, task, ledger(place).last_event())
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _known(place: str, task: str, newest: int) -> pd.DataFrame:
+    from sky_ssl.explore.candidatelist import known_table
+
+    return known_table(ledger(place), task)
+
+
+def candidates(
+    path: Path, file: Path, key: str, choices: Any, known: pd.DataFrame, catalogues: Any
+) -> "listing.Made":
+    """Make a candidate list by the rule of a file; `key` names all that it depends on."""
+    changed = stamp(path), stamp(file)
+    return _candidates(path, file, key, choices, known, catalogues, changed)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _candidates(
+    path: Path,
+    file: Path,
+    key: str,
+    _choices: Any,
+    _known: pd.DataFrame,
+    _catalogues: Any,
+    changed: tuple[_Stamp, _Stamp],
+) -> "listing.Made":
+    from app.listing import make_anew
+
+    return make_anew(data(path), file, _choices, _known, _catalogues)

@@ -12,6 +12,7 @@ PAGES = {
     "Home": "What is here, and where to begin",
     "Map": "Look, lasso, label",
     "Search": "Objects like a few exemplars, and unlike others",
+    "Candidates": "A ranked list by a rule: vet it, compare it, take it away",
 }
 """Pages, and what one does there; `pages/title.py` in small letters."""
 _STYLE = """

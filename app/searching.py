@@ -21,9 +21,6 @@ from sky_ssl.explore.queries import Exemplars, exemplars_of_rows, join
 from sky_ssl.explore.search import Results
 from sky_ssl.figures.thumbnail import colour_jpeg
 
-PRESENT = ".present-search.json"
-"""File of the rule that the present search makes, hidden among the saved ones."""
-
 
 @dataclass(frozen=True)
 class Picture:

@@ -45,7 +45,7 @@ class Listing:
     task: str = ""  # whose labels make an object known
     merge: float = 1.0  # arcsec
     radius: float = 10.0  # arcsec, of the catalogues
-    catalogues: tuple[tuple[str, Any], ...] = ()  # name and table of each that was uploaded
+    catalogues: tuple[tuple[str, Any, str], ...] = ()  # name, table and hash of each uploaded
 
 
 @dataclass(frozen=True)
