@@ -14,6 +14,7 @@ import streamlit as st
 
 from app import cache, panels, searching, state
 from app.state import Listing
+from app.words import plain
 from sky_ssl.explore import review
 from sky_ssl.explore.candidatecolumns import about
 from sky_ssl.explore.candidatefiles import write_candidates
@@ -172,6 +173,13 @@ def verdicts(data: DataSet, made: Made) -> npt.NDArray[np.object_]:
     return cache.label_column(said, data.row_of, len(data))[made.found.rows]
 
 
+def to_map(made: Made) -> None:
+    """Choose the list, so that the map and other galleries show it."""
+    scores = made.found.frame["score"].to_numpy()
+    name = plain(f"rule {made.rule.name}")
+    state.choose(state.Chosen(made.found.rows, "review", name, scores))
+
+
 def to_show(made: Made, said: npt.NDArray[np.object_]) -> pd.DataFrame:
     """Give the list with its verdicts, and probabilities in per cent."""
     frame = made.found.frame.drop(columns=["ra_hms", "dec_dms"])
@@ -195,7 +203,7 @@ def column_config(frame: pd.DataFrame) -> dict[str, Any]:
             config[name] = st.column_config.LinkColumn(site, display_text="open", width="small")
         elif name == "probability":
             config[name] = st.column_config.ProgressColumn(
-                name, help=description, format="percent", min_value=0.0, max_value=1.0
+                name, help=description, format="%.2g", min_value=0.0, max_value=1.0
             )
         elif frame[name].dtype.kind == "f":
             config[name] = st.column_config.NumberColumn(

@@ -12,10 +12,11 @@ from app.components.gallery_view import draw_gallery
 from app.listing import Made
 from sky_ssl.explore import review
 from sky_ssl.explore.dataset import DataSet
-from sky_ssl.explore.labels import Origin
+from sky_ssl.explore.labels import Origin, Written
 from sky_ssl.explore.tasks import load_tasks, save_task
 
 _SHOWN = "vetting shown"  # which list and filter, and the places that it left when it was chosen
+_DONE = "vetting done"
 MOST_SHOWN = 600
 
 
@@ -109,12 +110,20 @@ def gallery(path: Path, data: DataSet, made: Made, *, height: int) -> None:
             "label": vet,
             "open": lambda event: state.look_at(str(ids[int(event["row"])]), fly=True),
             "mark": lambda event: state.mark(str(ids[int(event["row"])]), str(event["how"])),
-            "undo": lambda event: panels._said(panels.ledger().undo(origin=origin), "undone"),
-            "redo": lambda event: panels._said(panels.ledger().redo(origin=origin), "restored"),
+            "undo": lambda event: _keep(panels.ledger().undo(origin=origin), "undone"),
+            "redo": lambda event: _keep(panels.ledger().redo(origin=origin), "restored"),
         },
     )
+    if done := st.session_state.pop(_DONE, ""):
+        st.toast(done)
     if len(which) > MOST_SHOWN:
         st.caption(f"The first {MOST_SHOWN} of {len(which):,} are shown; the table has all.")
+
+
+def _keep(written: Written, what: str) -> None:
+    """Keep what undo and redo did: a callback must not draw, the gallery says it."""
+    n = len(written.events)
+    st.session_state[_DONE] = f"{n} label{'s' * (n != 1)} {what}" if n else f"nothing to be {what}"
 
 
 def _short(probability: float) -> str:

@@ -74,25 +74,28 @@ def summary(made: listing.Made) -> None:
         said.append(f"**{mean:.0f}** expected to be true ({low:.0f} to {high:.0f})")
     line, button = st.columns([5, 1.3], vertical_alignment="center")
     line.markdown(" &nbsp;·&nbsp; ".join(said))
-    button.button("Show on the map", on_click=to_map, args=(made,), use_container_width=True)
-
-
-def to_map(made: listing.Made) -> None:
-    """Choose the list, so that the map and other galleries show it."""
-    scores = made.found.frame["score"].to_numpy()
-    name = f"rule {made.rule.name}"
-    state.choose(state.Chosen(made.found.rows, "review", words.plain(name), scores))
-    st.toast(f"{len(scores):,} candidates are the selection of the map")
+    if button.button("Show on the map", key="to map", use_container_width=True):
+        listing.to_map(made)
+        st.toast(f"{n['listed']:,} candidates are the selection of the map")
 
 
 def expected(made: listing.Made) -> None:
     """Show how many true ones to expect, and the notes of the list."""
+    left, right = st.columns([3, 2])
+    with left:
+        chart(made)
+    with right:
+        for note in made.notes:
+            st.caption(words.plain(note))
+
+
+def chart(made: listing.Made) -> None:
+    """Draw how many true ones to expect, and how many were accepted so far."""
     if made.curve is not None:
         accepted = review.accepted_so_far(listing.verdicts(data, made))
         c = made.curve
-        what = made.rule.calibration_of or "true ones"
-        figure = draw_hits(c.length, c.mean, c.low, c.high, accepted=accepted, what=what)
-        st.plotly_chart(figure, key="hits")
+        figure = draw_hits(c.length, c.mean, c.low, c.high, accepted=accepted)
+        st.plotly_chart(figure, key="hits", theme="streamlit")
         said = f"at a prevalence of {made.found.prevalence:.3g}"
         if len(accepted):
             mean, low, high = c.at(len(accepted))
@@ -105,8 +108,6 @@ def expected(made: listing.Made) -> None:
             "verdicts: the rule of a probe says how many true ones to expect.",
             icon=":material/info:",
         )
-    for note in made.notes:
-        st.caption(words.plain(note))
 
 
 def table(made: listing.Made) -> None:
@@ -115,7 +116,7 @@ def table(made: listing.Made) -> None:
     shown = listing.to_show(made, listing.verdicts(data, made)).iloc[which]
     event = st.dataframe(
         shown, hide_index=True, column_config=listing.column_config(shown), height=330,
-        key=f"table {len(which)}", on_select="rerun", selection_mode="single-row",
+        placeholder="", key=f"table {len(which)}", on_select="rerun", selection_mode="single-row",
     )  # fmt: skip
     picked = event.selection.rows
     if picked and picked[0] < len(which) and st.session_state.get("table row") != picked:

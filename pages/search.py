@@ -14,7 +14,7 @@ from sky_ssl.explore.uploads import IMAGES
 
 _HEIGHT = 470  # pixels of the results
 _HOW = {"exemplar": "like", "counter-example": "unlike"}
-_NOTE = "search note"  # what the last action could not do
+_FAILED, _DONE = "search failed", "search done"  # what the last action could not do, and did
 
 path, data = frame.need_data()
 
@@ -27,11 +27,13 @@ def add_text() -> None:
     try:
         found = find_objects(data.embeddings, text)
     except InputError as error:
-        st.session_state[_NOTE] = str(error)
+        st.session_state[_FAILED] = str(error)
         return
     searching.mark_rows(data, found.rows, _HOW[how])
     st.session_state["add"] = ""
-    st.toast(words.plain(f"{found.words(data.embeddings)}: now {how}{'s' * (len(found.rows) > 1)}"))
+    st.session_state[_DONE] = (
+        f"{found.words(data.embeddings)}: now {how}{'s' * (len(found.rows) > 1)}"
+    )
 
 
 def add_label(name: str) -> None:
@@ -65,7 +67,7 @@ def image() -> None:
         except InputError as error:
             st.error(words.plain(str(error)), icon=":material/error:")
             return
-    st.toast(words.plain(f"{made.name}: embedded with {made.run}"))
+    st.session_state[_DONE] = f"{made.name}: embedded with {made.run}"
     st.session_state["images"] = count + 1
     st.rerun(scope="fragment")
 
@@ -115,7 +117,9 @@ def bar() -> None:
 
 def notes(query: searching.Query) -> None:
     """Say what the last action could not do, and what was assumed of images."""
-    failed = st.session_state.pop(_NOTE, "")
+    done, failed = (st.session_state.pop(key, "") for key in (_DONE, _FAILED))
+    if done:
+        st.toast(words.plain(done))
     if failed:
         st.error(words.plain(failed), icon=":material/error:")
     for picture in query.pictures:
