@@ -173,6 +173,21 @@ def verdicts(data: DataSet, made: Made) -> npt.NDArray[np.object_]:
     return cache.label_column(said, data.row_of, len(data))[made.found.rows]
 
 
+def outlook(made: Made, said: npt.NDArray[np.object_]) -> str:
+    """Say how many true ones are expected, and how that compares with what was vetted."""
+    if made.curve is None or not len(said):
+        return ""
+    mean, low, high = made.curve.at(len(said))
+    text = f"At a prevalence of {made.found.prevalence:.3g} the {len(said)} candidates hold "
+    text = f"{text}{mean:.0f} true ones (95 % interval {low:.0f} to {high:.0f})."
+    accepted = review.accepted_so_far(said)
+    if not len(accepted):
+        return f"{text} Vet from the top to compare."
+    mean, low, high = made.curve.at(len(accepted))
+    first = f"Of the first {len(accepted)}, all vetted, {accepted[-1]} were accepted where"
+    return f"{text} {first} {mean:.1f} ({low:.0f} to {high:.0f}) are expected."
+
+
 def to_map(made: Made) -> None:
     """Choose the list, so that the map and other galleries show it."""
     scores = made.found.frame["score"].to_numpy()

@@ -85,6 +85,7 @@ def expected(made: listing.Made) -> None:
     with left:
         chart(made)
     with right:
+        st.markdown(words.plain(listing.outlook(made, listing.verdicts(data, made))))
         for note in made.notes:
             st.caption(words.plain(note))
 
@@ -96,12 +97,6 @@ def chart(made: listing.Made) -> None:
         c = made.curve
         figure = draw_hits(c.length, c.mean, c.low, c.high, accepted=accepted)
         st.plotly_chart(figure, key="hits", theme="streamlit")
-        said = f"at a prevalence of {made.found.prevalence:.3g}"
-        if len(accepted):
-            mean, low, high = c.at(len(accepted))
-            said = f"{said}; among the first {len(accepted)}, all vetted, {mean:.0f} ({low:.0f} to "
-            said = f"{said}{high:.0f}) are expected and {accepted[-1]} were accepted"
-        st.caption(f"Expected true ones with 95 % interval, {said}.")
     elif len(made.found.rows):
         st.info(
             "This rule ranks and does not count. Vet some of its list and train a probe on the "

@@ -115,7 +115,7 @@ def hits_curve(
     s = np.asarray(scores, dtype=np.float64)
     n = len(s)
     lengths = np.unique(np.linspace(1, n, min(points, n)).round().astype(np.int64))
-    mean = np.cumsum(calibration.probability(s))[lengths - 1]
+    mean = np.cumsum(np.asarray(calibration.probability(s), dtype=np.float64))[lengths - 1]
     rng = np.random.default_rng(seed + 1)
     slope, intercept = calibration.draws(max(50, min(draws, _MOST // max(n, 1))), seed)
     hits = np.empty((len(slope), len(lengths)))
