@@ -172,3 +172,60 @@ def _candidates(
     from app.listing import make_anew
 
     return make_anew(data(path), file, _choices, _known, _catalogues)
+
+
+def network(run: Path) -> tuple[Any, Any]:
+    """Load the network of a run with what its checkpoint says, the best one it has."""
+    from sky_ssl.training.runs import content_key
+
+    return _network(run, content_key(run))
+
+
+@st.cache_resource(max_entries=3, show_spinner="Loading the model")
+def _network(run: Path, content: str) -> tuple[Any, Any]:
+    from sky_ssl.training.checkpoint import load_model
+
+    return load_model(run)
+
+
+def cutouts(path: Path, bands: tuple[str, ...] = ()) -> Any:
+    """Open a cutout file or folder; with some bands, in their order."""
+    return _cutouts(path, bands, stamp(path))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _cutouts(path: Path, bands: tuple[str, ...], changed: _Stamp) -> Any:
+    from sky_ssl.explore.objects import cutouts_of
+    from sky_ssl.sky.cutoutset import open_cutouts
+
+    return open_cutouts(path, bands=bands) if bands else cutouts_of(path)
+
+
+def filled(run: Path, path: Path, rows: tuple[int, ...], hiding: Any) -> Any:
+    """Let the model of a run fill what is hidden of some cutouts."""
+    from sky_ssl.training.runs import content_key
+
+    return _filled(run, content_key(run), path, stamp(path), rows, hiding)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _filled(
+    run: Path, content: str, path: Path, changed: _Stamp, rows: tuple[int, ...], hiding: Any
+) -> Any:
+    from sky_ssl.explore.hiding import fill_objects
+
+    model, state = network(run)
+    return fill_objects(model, state.info, cutouts(path, state.info.bands), rows, hiding)
+
+
+def cutout_ids(path: Path) -> Any:
+    """Give the names of the objects of a cutout file; row numbers where it has none."""
+    return _cutout_ids(path, stamp(path))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _cutout_ids(path: Path, changed: _Stamp) -> Any:
+    found = cutouts(path)
+    if "id" not in found.column_names:
+        return [f"row {row}" for row in range(len(found))]
+    return found.column("id").astype(str)

@@ -49,6 +49,25 @@ class Listing:
 
 
 @dataclass(frozen=True)
+class Darkroom:
+    """What is hidden from which model, of which objects, and how it is shown."""
+
+    run: str = ""  # name of the run; empty = the newest
+    cutouts: str = ""  # name of a cutout file, where no data set is open
+    objects: str = "random"  # or "inspected", "chosen"
+    count: int = 6
+    seed: int = 0
+    ratio: float = 0.6
+    shared: bool = False
+    hide: str = ""  # a band that is hidden as a whole
+    draws: int = 1
+    draw: int = 1  # the one that is shown, from 1
+    show: str = "colour"  # or a band
+    brightness: float = 1.0
+    tint: bool = True
+
+
+@dataclass(frozen=True)
 class State:
     """All of it."""
 
@@ -63,6 +82,7 @@ class State:
     pictures: tuple[Any, ...] = ()  # images to search by, of `app.searching`
     top: int = 25  # how many a search finds
     listing: Listing = Listing()
+    darkroom: Darkroom = Darkroom()
     chosen: Chosen | None = None
     fly: int = 0  # counts up when the map is to fly to the object
     labeller: str = ""
