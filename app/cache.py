@@ -229,3 +229,48 @@ def _cutout_ids(path: Path, changed: _Stamp) -> Any:
     if "id" not in found.column_names:
         return [f"row {row}" for row in range(len(found))]
     return found.column("id").astype(str)
+
+
+def run(path: Path) -> Any:
+    """Read how a training run stands."""
+    return _run(path, stamp(path / "metrics.jsonl"), stamp(path / "config.toml"))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _run(path: Path, logged: _Stamp, told: _Stamp) -> Any:
+    from sky_ssl.training.runs import read_run
+
+    return read_run(path)
+
+
+def toml(path: Path) -> str:
+    """Give the configuration of a run as text."""
+    import tomli_w
+
+    return tomli_w.dumps(run(path).table)
+
+
+def weights(path: Path) -> Any:
+    """List the checkpoints of a run, and what is wrong with others."""
+    from sky_ssl.training.runs import content_key
+
+    return _weights(path, content_key(path))
+
+
+@st.cache_resource(max_entries=64, show_spinner="Hashing checkpoints")
+def _weights(path: Path, content: str) -> Any:
+    from sky_ssl.training.runs import list_weights
+
+    return list_weights(path)
+
+
+def config(path: Path) -> dict[str, Any]:
+    """Read a training configuration, every setting of it."""
+    return _config(path, stamp(path))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _config(path: Path, changed: _Stamp) -> dict[str, Any]:
+    from sky_ssl.training.config import config_table, load_config
+
+    return config_table(load_config(path))

@@ -14,6 +14,7 @@ PAGES = {
     "Search": "Objects like a few exemplars, and unlike others",
     "Candidates": "A ranked list by a rule: vet it, compare it, take it away",
     "Reconstructions": "What the model makes of what it is not shown",
+    "Training": "Runs, live and compared; start, stop, resume",
 }
 """Pages, and what one does there; `pages/title.py` in small letters."""
 _STYLE = """

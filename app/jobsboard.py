@@ -1,0 +1,122 @@
+"""The jobs of a workspace on the page: all that run, live; how those ended that are over."""
+
+import threading
+import time
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from app import jobsview, state
+from app.jobsview import duration
+from sky_ssl.explore.starting import shown
+from sky_ssl.jobs import Job, JobState, start_job, state_of, stop_job
+
+_EVERY = 1.0  # seconds between two looks
+_GRACE = 60.0  # seconds that a job has to write what it must
+
+
+def start(title: str, command: Sequence[str]) -> Job:
+    """Start a command as a job of the workspace, and say so."""
+    job = start_job(state.workspace().jobs, title, command)
+    st.toast(f"started: {title}")
+    return job
+
+
+def stop(job: Job) -> None:
+    """Ask a job to stop; it is waited for beside the page."""
+    threading.Thread(target=stop_job, args=(job, _GRACE), daemon=True).start()
+
+
+def is_stopping(job: Job) -> bool:
+    """Say whether a job was asked to stop."""
+    return (job.folder / "stop").exists()
+
+
+def running() -> list[Job]:
+    """List the jobs that run, the newest first."""
+    return [job for job in jobsview.jobs() if state_of(job).status == "running"]
+
+
+def board(title: str = "") -> None:
+    """Show the jobs that run, if any; those whose title begins with a word, if given."""
+    if any(job.title.startswith(title) for job in running()):
+        _board(title)
+
+
+@st.fragment(run_every=_EVERY)
+def _board(title: str) -> None:
+    """Show them live; the whole page runs again when one ends."""
+    known = st.session_state.setdefault("jobs seen running", set())
+    now = [job for job in running() if job.title.startswith(title)]
+    ended = known - {job.folder.name for job in now}
+    st.session_state["jobs seen running"] = {job.folder.name for job in now}
+    if ended or not now:
+        st.rerun()
+    for job in now:
+        row(job)
+
+
+def row(job: Job) -> None:
+    """Show a job that runs: how far it is, what it said last, the command, a way to stop it."""
+    said = state_of(job)
+    left, right = st.columns([8, 1], vertical_alignment="center")
+    done = 0.0 if said.fraction is None else said.fraction
+    left.progress(done, headline(job, said))
+    right.button(
+        "Stopping" if is_stopping(job) else "Stop",
+        key=f"stop {job.folder.name}",
+        on_click=stop,
+        args=(job,),
+        disabled=is_stopping(job),
+        use_container_width=True,
+    )
+    with left.expander("Command and output"):
+        st.code(shown(job.command), language="sh", wrap_lines=True)
+        if said.last_lines:
+            st.code("\n".join(said.last_lines), language=None)
+
+
+def headline(job: Job, said: JobState) -> str:
+    """Say in a line how far a job is."""
+    if is_stopping(job):
+        return f"{job.title}: stopping"
+    if said.fraction is None:
+        return f"{job.title}: starting, {duration(said.seconds)}"
+    to_go = "" if said.seconds_left is None else f", {duration(said.seconds_left)} to go"
+    return f"{job.title}: {said.fraction:.0%} of {said.stage or 'the work'}{to_go}"
+
+
+def history(title: str = "") -> None:
+    """Show the jobs that are over, and the output of the one that is chosen."""
+    every = [job for job in jobsview.jobs() if job.title.startswith(title)]
+    over = [(job, said) for job in every if (said := state_of(job)).status != "running"]
+    if not over:
+        st.caption("No finished jobs yet.")
+        return
+    table = pd.DataFrame(
+        {
+            "job": [job.title for job, _ in over],
+            "ended": [_ENDED[said.status] for _, said in over],
+            "started": [moment(job.started) for job, _ in over],
+            "took": [duration(said.seconds) for _, said in over],
+            "last line": [(said.last_lines or ("",))[-1] for _, said in over],
+        }
+    )
+    st.dataframe(table, hide_index=True, height=min(300, 38 + 35 * len(over)))
+    names = [f"{job.title}, {moment(job.started)}, {_ENDED[said.status]}" for job, said in over]
+    place = st.selectbox(
+        "Output of", range(len(over)), format_func=names.__getitem__, key=f"log of {title}"
+    )
+    job, said = over[place]
+    st.code(shown(job.command), language="sh", wrap_lines=True)
+    st.code("\n".join(said.last_lines) or "it printed nothing", language=None)
+    st.caption(f"All of it: jobs/{job.folder.name}/log.txt in the workspace")
+
+
+_ENDED = {"done": "well", "failed": "badly", "stopped": "was stopped"}
+
+
+def moment(seconds: float) -> str:
+    """Write a time as one reads it here: date, hour and minute."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

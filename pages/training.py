@@ -1,0 +1,43 @@
+"""Training: the runs of the workspace, live and compared; start one, stop it, go on with it."""
+
+import streamlit as st
+
+from app import runform, runsview
+
+_EVERY = 2.0  # seconds between two looks at what runs
+
+known = runsview.runs()
+names = [path.name for path in known]
+top = st.columns([6, 1.6], vertical_alignment="bottom")
+if known:
+    chosen = top[0].multiselect("Runs", names, runsview.at_first(known), key="runs shown")
+    log = top[1].toggle("Logarithmic", key="runs log")
+    paths = [path for path in known if path.name in chosen]
+    live = any(runsview.standing(path).is_live for path in known)
+
+    def now() -> None:
+        """Show how the chosen runs stand; again and again while one runs."""
+        standing = [runsview.standing(path) for path in paths]
+        for one in standing:
+            runsview.stand(one)
+        if live and not any(runsview.standing(path).is_live for path in known):
+            st.rerun()
+        if standing:
+            runsview.charts([one.run for one in standing], log=log)
+        else:
+            st.info("Choose a run above, or several to compare them.")
+
+    st.fragment(now, run_every=_EVERY if live else None)()
+else:
+    st.info("No runs in this workspace yet: start one here.", icon=":material/info:")
+with st.expander("Start a run", expanded=not known, icon=":material/add:"):
+    runform.form()
+if known and paths:
+    shown = [runsview.standing(path).run for path in paths]
+    first, second, third = st.tabs(["Reconstructions", "Settings", "Checkpoints"])
+    with first:
+        runsview.figures(shown)
+    with second:
+        runsview.configurations(shown)
+    with third:
+        runsview.weights(shown)
