@@ -274,3 +274,43 @@ def _config(path: Path, changed: _Stamp) -> dict[str, Any]:
     from sky_ssl.training.config import config_table, load_config
 
     return config_table(load_config(path))
+
+
+def holding(kind: str, path: Path) -> Any:
+    """Read what a file or run of the workspace is; again when it changed."""
+    from sky_ssl.explore.holding import stamp_of
+    from sky_ssl.training.runs import content_key
+
+    # the log of a run grows all the time, its weights do not
+    key = content_key(path) + str(stamp(path / "config.toml")) if kind == "run" else ""
+    return _holding(kind, path, key or str(stamp_of(path)))
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _holding(kind: str, path: Path, key: str) -> Any:
+    from sky_ssl.explore.holding import read_holding
+
+    return read_holding(kind, path)
+
+
+def thumbnails(path: Path, start: int, count: int) -> tuple[npt.NDArray[np.uint8], str]:
+    """Draw some cutouts of a file, and say what is shown."""
+    return _thumbnails(path, start, count, stamp(path))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _thumbnails(
+    path: Path, start: int, count: int, changed: _Stamp
+) -> tuple[npt.NDArray[np.uint8], str]:
+    from sky_ssl.figures.contact import rgb_bands
+    from sky_ssl.figures.sheet import draw_thumbnails
+    from sky_ssl.sky.noise import usable_sigma
+
+    found = cutouts(path)
+    stop = min(start + count, len(found))
+    info, bands = found.info, rgb_bands(found.info.bands)
+    sigma = usable_sigma(info.sky_sigma or [np.nan] * len(info.bands))
+    picture = draw_thumbnails(found.read(slice(start, stop)), sigma, bands)
+    shown = " ".join(info.bands[b] for b in bands)
+    words = f"rows {start:,} to {stop - 1:,} of {len(found):,}; {shown} as red, green, blue"
+    return picture, words

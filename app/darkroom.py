@@ -171,8 +171,10 @@ def scales(found: Any) -> None:
     several = found.hidden.shape[1] > 1
     left, right, _ = st.columns([2, 2, 3])
     left.image(masked.draw_scale(masked.DIVERGING, 240), width=240)
-    left.caption(f"residual, −{masked.BEYOND:.0f} to +{masked.BEYOND:.0f} sky noise; red: the "
-                 "model is brighter")  # fmt: skip
+    left.caption(
+        f"residual, −{masked.BEYOND:.0f} to +{masked.BEYOND:.0f} sky noise; red: the "
+        "model is brighter"
+    )
     if several:
         right.image(masked.draw_scale("viridis", 240), width=240)
         right.caption("spread of the draws, 0 to 2 sky noise")

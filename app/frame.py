@@ -15,6 +15,7 @@ PAGES = {
     "Candidates": "A ranked list by a rule: vet it, compare it, take it away",
     "Reconstructions": "What the model makes of what it is not shown",
     "Training": "Runs, live and compared; start, stop, resume",
+    "Data": "What is in the workspace, and what fills it",
 }
 """Pages, and what one does there; `pages/title.py` in small letters."""
 _STYLE = """

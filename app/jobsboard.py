@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import jobsview, state
 from app.jobsview import duration
+from app.words import plain
 from sky_ssl.explore.starting import shown
 from sky_ssl.jobs import Job, JobState, start_job, state_of, stop_job
 
@@ -80,11 +81,11 @@ def row(job: Job) -> None:
 def headline(job: Job, said: JobState) -> str:
     """Say in a line how far a job is."""
     if is_stopping(job):
-        return f"{job.title}: stopping"
+        return f"{plain(job.title)}: stopping"
     if said.fraction is None:
-        return f"{job.title}: starting, {duration(said.seconds)}"
+        return f"{plain(job.title)}: starting, {duration(said.seconds)}"
     to_go = "" if said.seconds_left is None else f", {duration(said.seconds_left)} to go"
-    return f"{job.title}: {said.fraction:.0%} of {said.stage or 'the work'}{to_go}"
+    return f"{plain(job.title)}: {said.fraction:.0%} of {said.stage or 'the work'}{to_go}"
 
 
 def history(title: str = "") -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import cache, darkroom, jobsboard, state
+from app import cache, darkroom, runsview, state
 from sky_ssl.errors import InputError
 from sky_ssl.explore.runplan import RunPlan, check_plan, list_configs
 from sky_ssl.explore.starting import free_name, read_path, shown
@@ -30,7 +30,7 @@ def form() -> None:
         st.warning(str(error))
         return
     taken = [run.name for run in list_runs(place.runs)]
-    name = top[1].text_input("Name of the run", free_name(taken, "run-1"), key="plan name")
+    name = top[1].text_input("Name of the run", free_name(taken, "run"), key="plan name")
     by_tiles = bool(table["data"]["tiles"]) or bool(table.get("survey"))
     cutouts: tuple[Path, ...] = ()
     tiles: tuple[Path, ...] = ()
@@ -49,14 +49,19 @@ def form() -> None:
     row = st.columns(5)
     sizes = list(SIZES)
     kind = row[0].selectbox(
-        "Size of the model", sizes, sizes.index(model["size"]), format_func=_size,
+        "Size of the model",
+        sizes,
+        sizes.index(model["size"]),
+        format_func=_size,
         key=f"plan size {which}",
-    )  # fmt: skip
+    )
     steps = row[1].number_input("Steps", 1, None, train["steps"], key=f"plan steps {which}")
-    batch = row[2].number_input("Images per step", 1, None, train["batch_size"],
-                                key=f"plan batch {which}")  # fmt: skip
-    rate = row[3].number_input("Peak learning rate", 1e-7, 1.0, train["lr"], format="%.1e",
-                               key=f"plan lr {which}")  # fmt: skip
+    batch = row[2].number_input(
+        "Images per step", 1, None, train["batch_size"], key=f"plan batch {which}"
+    )
+    rate = row[3].number_input(
+        "Peak learning rate", 1e-7, 1.0, train["lr"], format="%.1e", key=f"plan lr {which}"
+    )
     seed = row[4].number_input("Seed", 0, None, train["seed"], key=f"plan seed {which}")
     more = st.text_input(
         "Further settings", key="plan more", placeholder="--data.noise 0.1 --model.patch_size 4"
@@ -78,8 +83,13 @@ def _offer(plan: RunPlan) -> None:
     gpus = st.session_state.get("plan ranks", 1)
     st.code(shown(command, int(gpus)), language="sh", wrap_lines=True)
     left, middle, right = st.columns([1.4, 1.6, 5], vertical_alignment="bottom")
-    left.button("Start here", type="primary", on_click=jobsboard.start,
-                args=(f"train {run.name}", command), use_container_width=True)  # fmt: skip
+    left.button(
+        "Start here",
+        type="primary",
+        on_click=runsview.start,
+        args=(run, command),
+        use_container_width=True,
+    )
     middle.number_input("GPUs of the shown command", 1, 64, key="plan ranks")
     right.caption(
         f"{seen:,} images in all. Runs as a process of its own that goes on when this page is "

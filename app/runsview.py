@@ -1,15 +1,18 @@
 """Training runs on the page: how they stand, their curves, what is in them, starting one."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import cache, jobsboard, jobsview, state
 from app.jobsview import duration
+from app.words import plain
 from sky_ssl.explore.runplan import resume_command
 from sky_ssl.explore.starting import shown, written_by
 from sky_ssl.figures.colours import class_colours
@@ -19,6 +22,7 @@ from sky_ssl.training.runs import Run, compare, list_figures, list_runs, probe_n
 
 _FRESH = 120.0  # seconds after which a run that writes nothing does not run
 _SMOOTH = 25  # logged steps
+_SHOWN = "runs shown"
 
 
 @dataclass(frozen=True)
@@ -27,23 +31,34 @@ class Standing:
 
     run: Run
     job: Job | None
-    status: str  # "runs", "runs elsewhere", "stopping", "finished", "stopped", "failed"
+    status: str  # "starting", "runs", "runs elsewhere", "stopping", "finished", "stopped", "failed"
 
     @property
     def is_live(self) -> bool:
         """Say whether somebody works on it."""
-        return self.status in ("runs", "runs elsewhere", "stopping")
+        return self.status in ("starting", "runs", "runs elsewhere", "stopping")
 
 
 def runs() -> list[Path]:
-    """List the runs of the workspace, the newest first."""
-    return list_runs(state.workspace().runs)
+    """List the runs of the workspace, the newest first; those that are only just started too."""
+    folder = state.workspace().runs
+    started = [written_by(job.command) for job in jobsboard.running()]
+    begun = [path for path in started if path is not None and path.parent == folder]
+    found = list_runs(folder)
+    return [*(path for path in begun if path not in found), *found]
 
 
-def at_first(known: list[Path]) -> list[str]:
-    """Name the runs that are shown at first: all that run, else the newest."""
-    live = [path.name for path in known if standing(path).is_live]
-    return live[:4] or [path.name for path in known[:1]]
+def choose(known: list[Path], place: DeltaGenerator) -> list[Path]:
+    """Let a user choose runs; at first all that run, else the newest."""
+    names = [path.name for path in known]
+    if _SHOWN not in st.session_state:
+        live = [path.name for path in known if standing(path).is_live]
+        st.session_state[_SHOWN] = [*state.now().runs, *live[:4]] or names[:1]
+    kept = dict.fromkeys(n for n in st.session_state[_SHOWN] if n in names)
+    st.session_state[_SHOWN] = list(kept)
+    chosen = place.multiselect("Runs", names, key=_SHOWN)
+    state.change(runs=tuple(chosen))
+    return [path for path in known if path.name in chosen]
 
 
 def standing(path: Path) -> Standing:
@@ -51,7 +66,8 @@ def standing(path: Path) -> Standing:
     run = cache.run(path)
     job = next((j for j in jobsview.jobs() if written_by(j.command) == path), None)
     if job is not None and (said := state_of(job)).status == "running":
-        return Standing(run, job, "stopping" if jobsboard.is_stopping(job) else "runs")
+        working = "runs" if run.done else "starting"
+        return Standing(run, job, "stopping" if jobsboard.is_stopping(job) else working)
     if run.steps and run.done >= run.steps:
         return Standing(run, job, "finished")
     if job is not None:
@@ -72,7 +88,8 @@ def stand(s: Standing) -> None:
     done = min(1.0, run.done / run.steps) if run.steps else 0.0
     to_go = run.seconds_left()
     rest = f", {duration(to_go)} to go" if s.is_live and np.isfinite(to_go) else ""
-    left.progress(done, f"{run.name}: {s.status}, step {run.done:,} of {run.steps:,}{rest}")
+    steps = f", step {run.done:,} of {run.steps:,}" if run.steps else ""
+    left.progress(done, f"{plain(run.name)}: {s.status}{steps}{rest}")
     figures = {
         "loss": f"{run.latest('loss'):.4f}",
         "validation": f"{run.latest('validation_loss'):.4f}",
@@ -105,7 +122,7 @@ def stand(s: Standing) -> None:
             )
             st.caption("The learning rate follows the cosine of the new length.")
             st.button("Go on", key=f"go on {run.name}", on_click=resume, args=(run, int(steps)))
-    if run.problem:
+    if run.problem and not s.is_live:
         st.error(run.problem)
     if s.status == "failed" and s.job is not None:
         lines = state_of(s.job).last_lines
@@ -115,7 +132,15 @@ def stand(s: Standing) -> None:
 
 def resume(run: Run, steps: int = 0) -> None:
     """Go on with a run."""
-    jobsboard.start(f"train {run.name}", resume_command(run.path, run.table, steps))
+    start(run.path, resume_command(run.path, run.table, steps))
+
+
+def start(path: Path, command: Sequence[str]) -> None:
+    """Start a run, or go on with it, and show it among the others."""
+    jobsboard.start(f"train {path.name}", command)
+    known = [name for name in st.session_state.get(_SHOWN, []) if name != path.name]
+    st.session_state[_SHOWN] = [*known, path.name]
+    st.session_state.pop("plan name", None)
 
 
 def charts(chosen: list[Run], *, log: bool) -> None:
@@ -132,9 +157,12 @@ def charts(chosen: list[Run], *, log: bool) -> None:
     if probes:
         names = [_probe_words(name) for name in probes]
         place = right.selectbox(
-            "Probe", range(len(probes)), format_func=names.__getitem__, key="probe shown",
+            "Probe",
+            range(len(probes)),
+            format_func=names.__getitem__,
+            key="probe shown",
             label_visibility="collapsed",
-        )  # fmt: skip
+        )
         curves = _curves(chosen, palette, probes[place], marked=True)
         right.plotly_chart(draw_curves(curves, names[place], height=276), key="probes")
         right.caption("A linear probe on sky that is kept from training, at each validation.")
@@ -147,8 +175,9 @@ def charts(chosen: list[Run], *, log: bool) -> None:
     rates = _curves(chosen, palette, "lr")
     left.plotly_chart(draw_curves(rates, "learning rate", log=log, height=220), key="rates")
     speed = _curves(chosen, palette, "images_per_second")
-    right.plotly_chart(draw_curves(speed, "images per second", height=220, digits=".0f"),
-                       key="speed")  # fmt: skip
+    right.plotly_chart(
+        draw_curves(speed, "images per second", height=220, digits=".0f"), key="speed"
+    )
 
 
 def _losses(chosen: list[Run], palette: dict[str, str]) -> list[Curve]:

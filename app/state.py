@@ -83,6 +83,7 @@ class State:
     top: int = 25  # how many a search finds
     listing: Listing = Listing()
     darkroom: Darkroom = Darkroom()
+    runs: tuple[str, ...] = ()  # names of the training runs that are compared
     chosen: Chosen | None = None
     fly: int = 0  # counts up when the map is to fly to the object
     labeller: str = ""

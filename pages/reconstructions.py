@@ -43,9 +43,11 @@ def instrument() -> None:
     shared = second[1].selectbox("Masks", masks, int(room.shared), key="darkroom shared")
     whole = ["none", *bands]
     hide = second[2].selectbox(
-        "Whole band hidden", whole, whole.index(room.hide) if room.hide in bands else 0,
+        "Whole band hidden",
+        whole,
+        whole.index(room.hide) if room.hide in bands else 0,
         key="darkroom hide",
-    )  # fmt: skip
+    )
     draws = second[3].number_input(
         "Draws",
         1,
@@ -64,10 +66,19 @@ def instrument() -> None:
     if draws > 1:
         draw = st.slider("Draw shown", 1, draws, min(room.draw, draws), key="darkroom draw")
     darkroom.keep(
-        run=chosen, objects=kind, count=count, seed=seed, ratio=ratio / 100,
-        shared=shared == "shared", hide="" if hide == "none" else hide, draws=draws, draw=draw,
-        show=view, brightness=light, tint=tint,
-    )  # fmt: skip
+        run=chosen,
+        objects=kind,
+        count=count,
+        seed=seed,
+        ratio=ratio / 100,
+        shared=shared == "shared",
+        hide="" if hide == "none" else hide,
+        draws=draws,
+        draw=draw,
+        show=view,
+        brightness=light,
+        tint=tint,
+    )
     room = state.now().darkroom
     objects = darkroom.objects_of(room)
     if objects is None or not objects.rows:

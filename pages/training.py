@@ -7,12 +7,10 @@ from app import runform, runsview
 _EVERY = 2.0  # seconds between two looks at what runs
 
 known = runsview.runs()
-names = [path.name for path in known]
 top = st.columns([6, 1.6], vertical_alignment="bottom")
 if known:
-    chosen = top[0].multiselect("Runs", names, runsview.at_first(known), key="runs shown")
+    paths = runsview.choose(known, top[0])
     log = top[1].toggle("Logarithmic", key="runs log")
-    paths = [path for path in known if path.name in chosen]
     live = any(runsview.standing(path).is_live for path in known)
 
     def now() -> None:

@@ -133,8 +133,9 @@ def fill_hidden(
     masks = draw_masks(model, rows, hiding, bands)
     given = torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32))
     step = max(1, MOST_IMAGES // hiding.draws)
-    parts = [reconstruct(model, a, m) for a, m in zip(given.split(step), masks.split(step),
-                                                      strict=True)]  # fmt: skip
+    parts = [
+        reconstruct(model, a, m) for a, m in zip(given.split(step), masks.split(step), strict=True)
+    ]
     noise = model.sky_sigma.cpu().numpy() if sigma is None else sigma
     return Filled(
         images=images,

@@ -72,7 +72,7 @@ def settings_of(plan: RunPlan) -> dict[str, str]:
     for name, value in wanted.items():
         section, _, key = name.partition(".")
         if before[section][key] != value:
-            settings[name] = json.dumps(value) if isinstance(value, list) else str(value)
+            settings[name] = _listed(value) if isinstance(value, list) else str(value)
     return {**settings, **parse_overrides(_words(plan.more))}
 
 
@@ -102,6 +102,12 @@ def resume_command(run: Path, table: dict[str, Any], steps: int = 0) -> tuple[st
     return train_command(
         run / "config.toml", run, {"train.steps": steps} if steps and steps != now else {}
     )
+
+
+def _listed(values: list[str]) -> str:
+    """Write a list of paths as a setting: one as it is, more or none in brackets."""
+    plain = len(values) == 1 and not values[0].startswith("[") and "," not in values[0]
+    return values[0] if plain else json.dumps(values)
 
 
 def _words(text: str) -> list[str]:

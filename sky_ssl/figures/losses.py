@@ -82,7 +82,7 @@ def draw_curves(
             x=step[keep],
             y=value[keep],
             name=html.escape(curve.name),
-            mode="lines+markers" if curve.marked else "lines",
+            mode="lines+markers" if curve.marked or len(step) < 3 else "lines",
             line={
                 "color": curve.colour,
                 "width": 1 if curve.faint else 2,
