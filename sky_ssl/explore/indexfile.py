@@ -4,6 +4,7 @@ An index is a folder: `index.json`, which says which embeddings it is of and whi
 the pieces. `index.json` is replaced last, so a kill at any instant leaves the last good index.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -108,13 +109,18 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     table = {"schema": SCHEMA, **asdict(manifest)}
     temporary.write_text(json.dumps(table, indent=1), encoding="utf-8")
     os.replace(temporary, folder / _NAME)
-    old = before.files if before else set()
-    for path in folder.glob("*.faiss*"):
-        if path.name in manifest.files:
+    clear_pieces(folder, "*.faiss*", manifest.files, before.files if before else set())
+
+
+def clear_pieces(folder: Path, pattern: str, valid: set[str], old: set[str]) -> None:
+    """Clear away pieces that count no more: those in `old`, and others left over for a day."""
+    for path in folder.glob(pattern):
+        if path.name in valid:
             continue
         # what nobody names may be in the making by another process, unless it is old
-        if path.name in old or time.time() - path.stat().st_mtime > _LEFT_OVER_SECONDS:
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # another process cleared it away
+            if path.name in old or time.time() - path.stat().st_mtime > _LEFT_OVER_SECONDS:
+                path.unlink(missing_ok=True)
 
 
 def belongs(manifest: Manifest, e: Embeddings, kind: str, tokens: int) -> bool:
