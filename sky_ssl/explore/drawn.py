@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from sky_ssl.embedding.store import Embeddings
 from sky_ssl.errors import InputError
+from sky_ssl.explore.features import features_of, probe_tokens
 from sky_ssl.explore.fitted import probe_selection
 from sky_ssl.explore.heldout import Folds, best_threshold, share, sky_folds
 from sky_ssl.explore.rule import Selection
-from sky_ssl.explore.similarity import blocks
+from sky_ssl.explore.similarity import blocks, normalised
 from sky_ssl.probes.calibration import fit_calibration
 from sky_ssl.probes.linear import LinearClassifier, fit_classes
 from sky_ssl.probes.scoring import project
@@ -168,7 +169,7 @@ def _fit(e: Embeddings, rows: npt.NDArray[np.int64], inside: Flags, seed: int) -
         kind = rows[inside[rows] == flag]
         chosen.append(kind if len(kind) <= most else rng.choice(kind, most, replace=False))
     sample = np.sort(np.concatenate(chosen))
-    x = np.asarray(e.values[sample], dtype=np.float32)
+    x = np.asarray(features_of(e)[sample], dtype=np.float32)
     good = np.isfinite(x).all(axis=1)
     return fit_classes(x[good], inside[sample][good])
 
@@ -184,7 +185,9 @@ def _held_out(
     which = np.full(len(e.ra), -1, dtype=np.int64)
     which[part] = np.minimum(folds.fold, len(fits) - 1)
     scores = np.full(len(e.ra), np.nan, dtype=np.float32)
-    for start, block in blocks(e.values, progress):
+    tokens = probe_tokens(e)
+    for start, raw in blocks(e.values, progress):
+        block = normalised(raw, tokens) if tokens else raw
         mine = which[start : start + len(block)]
         for k, fit in enumerate(fits):
             rows = np.flatnonzero(mine == k)

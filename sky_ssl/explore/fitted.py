@@ -14,6 +14,7 @@ from sky_ssl import __version__
 from sky_ssl.embedding.store import Embeddings
 from sky_ssl.errors import InputError
 from sky_ssl.explore.rule import Doubles, Floats, Selection, model_of
+from sky_ssl.explore.whitening import Whitening
 
 if TYPE_CHECKING:
     from sky_ssl.probes.calibration import Calibration
@@ -48,11 +49,14 @@ def probe_selection(
     Raises:
         InputError: the classifier has no such class.
     """
+    from sky_ssl.explore.features import probe_tokens
+
     coefficients, intercept = _one_class(classifier, positive)
     return Selection(
         kind="probe",
         name=name or str(positive),
         **model_of(e),
+        tokens=probe_tokens(e),
         threshold=float(threshold),
         coefficients=coefficients,
         intercept=intercept,
@@ -78,8 +82,9 @@ def search_selection(
     name: str = "",
     calibration: "Calibration | None" = None,
     unlike_weight: float = 0.5,
+    whitening: Whitening | None = None,
 ) -> Selection:
-    """Make a rule of a search: the mean cosine per token to the exemplars.
+    """Make a rule of a search: the cosine to the exemplars.
 
     Args:
         e: the embeddings that were searched.
@@ -88,6 +93,7 @@ def search_selection(
         ids: (M,) of exemplars that are given as vectors.
         threshold: least score; None makes a ranking alone.
         unlike_weight: of the counter-examples against the exemplars.
+        whitening: that of the search, which the rule keeps; None: the mean cosine over tokens.
 
     Raises:
         InputError: no exemplars, rows outside the file, or vectors of another length.
@@ -99,7 +105,7 @@ def search_selection(
     if not len(positive):
         raise InputError("a search needs at least one exemplar")
     tokens = similarity.token_count(e.attributes, e.values.shape[1])
-    query = np.asarray(search.query_vector(positive, negative, tokens, unlike_weight), np.float32)
+    query = search.query_vector(positive, negative, tokens, unlike_weight, whitening)
     given = np.asarray(rows)
     known: dict[str, Any] = (
         exemplars_of(e, given.astype(np.int64))
@@ -123,6 +129,7 @@ def search_selection(
         tokens=tokens,
         threshold=None if threshold is None else float(threshold),
         query=query,
+        whitening=whitening,
         **known,
         calibration=None if calibration is None else calibration.as_dict(),
         measured=dict(measured or {}),

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sky_ssl.errors import InputError
+from sky_ssl.explore.features import features_of
 from sky_ssl.explore.probescore import Outcome
 from sky_ssl.explore.probing import Problem
 from sky_ssl.probes.calibration import Calibration, calibrated_hits
@@ -76,7 +77,7 @@ def _of_two(
 ) -> dict[str, npt.NDArray]:
     from scipy.special import expit
 
-    score = model.model.decision(problem.e.values, progress).astype(np.float64)
+    score = model.model.decision(features_of(problem.e), progress).astype(np.float64)
     calibration = calibration_of(outcome)
     if calibration is None:
         return {"score": score}
@@ -94,7 +95,7 @@ def _of_many(
     progress: Progress | None,
 ) -> dict[str, npt.NDArray]:
     names = np.unique(problem.y)
-    decision = model.model.decision(problem.e.values, progress)
+    decision = model.model.decision(features_of(problem.e), progress)
     if decision.ndim == 1:
         decision = np.stack([-decision / 2, decision / 2], axis=1)
     full = np.full((len(decision), len(names)), -np.inf)
@@ -117,7 +118,7 @@ def _of_values(
     held: npt.NDArray[np.bool_],
     progress: Progress | None,
 ) -> dict[str, npt.NDArray]:
-    predicted = model.predict(problem.e.values, progress).astype(np.float64)
+    predicted = model.predict(features_of(problem.e), progress).astype(np.float64)
     predicted[problem.rows[held]] = outcome.held[held]
     columns: dict[str, npt.NDArray] = {"predicted": predicted}
     if np.count_nonzero(held) >= 2:
@@ -128,7 +129,7 @@ def _of_values(
     trained = outcome.trained
     low, high = problem.y[trained].min(), problem.y[trained].max()
     outside = ~((predicted >= low) & (predicted <= high))
-    outside |= fit_domain(problem.x[trained]).outside(problem.e.values)
+    outside |= fit_domain(problem.x[trained]).outside(features_of(problem.e))
     return {**columns, "outside_range": outside}
 
 

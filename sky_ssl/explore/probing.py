@@ -13,6 +13,7 @@ import pandas as pd
 
 from sky_ssl.embedding.store import Embeddings, open_embeddings
 from sky_ssl.errors import InputError
+from sky_ssl.explore.features import features_of
 from sky_ssl.explore.labelcolumn import (
     as_classes,
     as_numbers,
@@ -49,8 +50,8 @@ class Problem:
 
     @property
     def x(self) -> npt.NDArray[np.floating]:
-        """Read the embeddings (n, D) of the labelled objects."""
-        return np.asarray(self.e.values[self.rows], dtype=np.float32)
+        """Read the features (n, D) of the labelled objects."""
+        return np.asarray(features_of(self.e)[self.rows], dtype=np.float32)
 
 
 def load_problem(

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sky_ssl.embedding.store import Embeddings
 from sky_ssl.errors import InputError
 from sky_ssl.explore import similarity
+from sky_ssl.explore.whitening import Whitening
 from sky_ssl.probes.scoring import project
 from sky_ssl.progress import Progress
 from sky_ssl.sky.hdf5part import open_hdf5
@@ -32,7 +33,7 @@ class Selection:
     """A rule that scores embeddings of one model.
 
     Kinds "probe" and "threshold" score by the decision value of a linear classifier, "search" by
-    the mean cosine per token to a query vector.
+    the cosine to a query vector: of whitened embeddings, or the mean over tokens of raw ones.
     """
 
     kind: str  # "probe", "search" or "threshold" (a probe fitted to a cut on a column)
@@ -44,13 +45,14 @@ class Selection:
     projection: int = 0  # PCA to this many numbers; 0 = none
     projection_sha256: str = ""  # of its mean and axes, which each projected file has of its own
     bands: tuple[str, ...] = ()
-    tokens: int = 1  # pieces of an embedding that a search brings to unit length
+    tokens: int = 0  # pieces of an embedding that are brought to unit length; 0: as it is
     threshold: float | None = None  # least score of a selected object; None = a ranking alone
     coefficients: Doubles | None = None  # (D,) per standard deviation
     intercept: float = 0.0
     mean: Doubles | None = None  # (D,)
     std: Doubles | None = None  # (D,), above 0
-    query: Floats | None = None  # (D,)
+    query: Floats | None = None  # (D,), or (q,) of whitened embeddings
+    whitening: Whitening | None = None  # of the survey that was searched; None: the query is of raw
     exemplars: Floats = field(default_factory=_no_vectors)  # (M, D), raw as in the file
     exemplar_ids: tuple[str, ...] = ()  # (M,)
     exemplar_ra: tuple[float, ...] = ()  # (M,) degrees, NaN if unknown
@@ -84,13 +86,16 @@ class Selection:
             )
         if self.kind == "search":
             assert self.query is not None
+            if self.whitening is not None:
+                return self.whitening.scores(values, self.query, progress)
             return similarity.scores(values, self.query, self.tokens, progress)
         assert self.coefficients is not None
         assert self.mean is not None
         assert self.std is not None
         coefficients, intercept = self.coefficients[None], np.array([self.intercept])
         result = np.full(N, np.nan, dtype=np.float32)
-        for start, block in similarity.blocks(values, progress):
+        for start, raw in similarity.blocks(values, progress):
+            block = similarity.normalised(raw, self.tokens) if self.tokens else raw
             found = project(block, coefficients, intercept, self.mean, self.std)[:, 0]
             result[start : start + len(block)] = np.where(np.isfinite(found), found, np.nan)
         return result

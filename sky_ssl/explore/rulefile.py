@@ -2,8 +2,8 @@
 
 Vectors are written as lists of numbers in their shortest exact form: scores come out the same to
 the last digit, any language can read them, and the reader of a paper can see what they are. A rule
-of 512 numbers takes about 30 kB, and 25 exemplars 150 kB more. Reading is strict: sizes, types and
-finite numbers are checked; unknown keys are left alone.
+of 512 numbers takes about 30 kB, 25 exemplars 150 kB more, and the 32 axes of a whitened search
+200 kB. Reading is strict: sizes, types and finite numbers are checked; unknown keys are left alone.
 """
 
 import hashlib
@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 
 from sky_ssl.errors import InputError
+from sky_ssl.explore.axes import Axes
 from sky_ssl.explore.rule import KINDS, Floats, Selection
+from sky_ssl.explore.whitening import Whitening
 
 SCHEMA = "sky_ssl selection 1"
 MOST_BYTES = 64 * 1024 * 1024
@@ -25,6 +27,7 @@ _MOST_TEXT = 10_000
 _VECTORS = ("coefficients", "mean", "std", "query")
 _TEXTS = ("name", "model", "survey", "pooling", "projection_sha256", "calibration_of",
           "made", "version")  # fmt: skip
+_TABLES = ("exemplars", "whitening_axes")
 
 
 def save_selection(selection: Selection, path: str | Path) -> None:
@@ -40,10 +43,10 @@ def save_selection(selection: Selection, path: str | Path) -> None:
 
 
 def as_text(selection: Selection) -> str:
-    """Write a rule as JSON text, a line for each value and each exemplar."""
+    """Write a rule as JSON text, a line for each value, exemplar and axis."""
     lines = []
     for key, value in _document(selection).items():
-        if key == "exemplars" and value:
+        if key in _TABLES and value:
             text = "[\n  " + ",\n  ".join(json.dumps(row) for row in value) + "\n ]"
         elif isinstance(value, dict):
             text = json.dumps(value, indent=1, allow_nan=False).replace("\n", "\n ")
@@ -70,6 +73,11 @@ def _document(s: Selection) -> dict[str, Any]:
     for name in _VECTORS:
         values = getattr(s, name)
         document[name] = None if values is None else _numbers(values)
+    if s.whitening is not None:  # other rules are written as they always were
+        axes = s.whitening.axes
+        document["whitening_mean"] = _numbers(axes.mean)
+        document["whitening_deviation"] = _numbers(s.whitening.deviation)
+        document["whitening_axes"] = [_numbers(row) for row in axes.axes]
     document["exemplar_ids"] = list(s.exemplar_ids)
     for name in ("exemplar_ra", "exemplar_dec"):
         document[name] = [v if math.isfinite(v) else None for v in getattr(s, name)]
@@ -134,20 +142,19 @@ def _selection(d: Any) -> Selection:
         raise ValueError(f"kind {str(d.get('kind'))[:40]!r}: allowed are {', '.join(KINDS)}")
     D = _whole(d, "dimensions", 1)
     needed = ("query",) if d["kind"] == "search" else ("coefficients", "mean", "std")
+    tokens = _whole(d, "tokens", 1 if d["kind"] == "search" else 0)
+    if tokens and D % tokens:
+        raise ValueError(f"{tokens} tokens do not divide {D} numbers")
+    whitening = _whitening(d, D, tokens)
+    sizes = dict.fromkeys(_VECTORS, D) | {"query": D if whitening is None else len(whitening)}
     vectors: dict[str, Any] = {
-        name: _vector(d, name, D, required=name in needed) for name in _VECTORS
+        name: _vector(d, name, size, required=name in needed) for name, size in sizes.items()
     }
     if vectors["std"] is not None and not (vectors["std"] > 0).all():
         raise ValueError("std holds numbers that are not above 0")
-    tokens = _whole(d, "tokens", 1)
-    if D % tokens:
-        raise ValueError(f"{tokens} tokens do not divide {D} numbers")
     threshold = d.get("threshold")
     ids = _texts(d, "exemplar_ids")
-    rows = d.get("exemplars") or []
-    if not isinstance(rows, list):
-        raise ValueError("exemplars is not a list")
-    exemplars = [_vector({"exemplars": row}, "exemplars", D, required=True) for row in rows]
+    exemplars = _rows(d, "exemplars", D)
     places: dict[str, Any] = {
         name: _places(d, name, len(exemplars)) for name in ("exemplar_ra", "exemplar_dec")
     }
@@ -164,6 +171,7 @@ def _selection(d: Any) -> Selection:
         threshold=None if threshold is None else _number(threshold, "threshold"),
         intercept=_number(d.get("intercept", 0.0), "intercept"),
         **vectors,
+        whitening=whitening,
         exemplars=np.array(exemplars, dtype=np.float32).reshape(-1, D),
         exemplar_ids=ids,
         **places,
@@ -217,6 +225,31 @@ def _vector(d: Mapping[str, Any], name: str, D: int, *, required: bool) -> Float
         length = len(values) if isinstance(values, list) else "no list"
         raise ValueError(f"{name} must be a list of {D} numbers ({length})")
     return np.array([_number(v, name) for v in values], dtype=np.float64)
+
+
+def _rows(d: Mapping[str, Any], name: str, D: int) -> list[Floats | None]:
+    rows = d.get(name) or []
+    if not isinstance(rows, list):
+        raise ValueError(f"{name} is not a list")
+    return [_vector({name: row}, name, D, required=True) for row in rows]
+
+
+def _whitening(d: Mapping[str, Any], D: int, tokens: int) -> Whitening | None:
+    rows = _rows(d, "whitening_axes", D)
+    if not rows:
+        return None
+    axes = np.array(rows)
+    mean = _vector(d, "whitening_mean", D, required=True)
+    deviation = _vector(d, "whitening_deviation", len(rows), required=True)
+    assert mean is not None
+    assert deviation is not None
+    # within what float32 holds, and far from where a division by it would leave that
+    if not ((deviation > 1e-30) & (deviation < 1e30)).all():
+        raise ValueError("whitening_deviation holds numbers that are not above 0")
+    if max(np.abs(axes).max(), np.abs(mean).max()) > 1e30:
+        raise ValueError("whitening_axes or whitening_mean hold numbers above 1e30")
+    kept = Axes(mean.astype(np.float32), axes.astype(np.float32), tokens)
+    return Whitening(kept, deviation.astype(np.float32))
 
 
 def _places(d: Mapping[str, Any], name: str, M: int) -> tuple[float, ...]:

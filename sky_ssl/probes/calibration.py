@@ -32,10 +32,20 @@ class Calibration:
         0.0,
     )  # slope^2, slope intercept, intercept^2
     audit: tuple[int, int] | None = None  # (hits, of) where an audit gave the prevalence
+    labels: tuple[int, int] | None = None  # (positive, negative) it rests on; None: not limited
 
     def log_odds(self, scores: Numbers) -> Numbers:
-        """Give calibrated log-odds of decision values."""
-        return self.slope * np.asarray(scores) + self.intercept
+        """Give calibrated log-odds of decision values, within the limits."""
+        low, high = self.limits
+        return np.clip(self.slope * np.asarray(scores) + self.intercept, low, high)
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Lowest and highest log-odds that the labels can support, see `fit_calibration`."""
+        if self.labels is None:
+            return -np.inf, np.inf
+        prior, (positive, negative) = float(logit(self.prevalence)), self.labels
+        return prior - np.log(positive + 1), prior + np.log(negative + 1)
 
     def probability(self, scores: Numbers) -> Numbers:
         """Give the probability (N,) of being positive for decision values (N,)."""
@@ -45,9 +55,10 @@ class Calibration:
 
     def score(self, probability: float) -> float:
         """Give the decision value that has this probability; infinite if none has."""
-        if self.slope <= 0:
+        wanted = float(logit(probability))
+        if self.slope <= 0 or wanted > self.limits[1]:
             return np.inf
-        return (float(logit(probability)) - self.intercept) / self.slope
+        return (wanted - self.intercept) / self.slope
 
     def moved_to(self, prevalence: "float | Prevalence") -> "Calibration":
         """Move to the prevalence of another sky, where either kind looks as it does here.
@@ -88,13 +99,14 @@ class Calibration:
             InputError: a value is missing.
         """
         try:
-            audit = values.get("audit")
+            audit, labels = values.get("audit"), values.get("labels")
             return cls(
                 slope=float(values["slope"]),
                 intercept=float(values["intercept"]),
                 prevalence=float(values["prevalence"]),
                 covariance=tuple(map(float, values.get("covariance", (0.0, 0.0, 0.0)))),  # type: ignore[arg-type]
                 audit=None if audit is None else (int(audit[0]), int(audit[1])),
+                labels=None if labels is None else (int(labels[0]), int(labels[1])),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"calibration: cannot be read ({error!r})") from None
@@ -106,7 +118,10 @@ def fit_calibration(scores: Numbers, truth: npt.NDArray) -> Calibration:
     The targets (n+ + 1) / (n+ + 2) and 1 / (n- + 2) instead of 1 and 0 stand for one more object
     of either kind: with few labels the probabilities stay away from 0 and 1. A score that does
     not rank gets next to no slope, never less: the order of objects remains. The covariance is
-    that of the maximum-likelihood fit.
+    that of the maximum-likelihood fit. What was not seen among n objects still has a rate
+    of 1 / (n + 1) or so (Laplace's rule of succession): the likelihood ratio is never taken to be
+    above n- + 1, nor below 1 / (n+ + 1), however far out the score. In a sky where positives are
+    rare, this keeps the top of a list honest.
 
     Args:
         scores: (n,) decision values of objects that the probe was not trained on.
@@ -134,6 +149,7 @@ def fit_calibration(scores: Numbers, truth: npt.NDArray) -> Calibration:
         intercept=intercept - slope * centre / width,
         prevalence=positives / n,
         covariance=(float(spread[0, 0]), float(spread[0, 1]), float(spread[1, 1])),
+        labels=(positives, n - positives),
     )
 
 
@@ -197,13 +213,28 @@ def calibrated_hits(
     s = np.asarray(scores, dtype=np.float64)
     s = _first(s[np.isfinite(s)], top)
     slope, intercept = calibration.draws(draws, seed)
+    low_end, high_end = _drawn_limits(calibration, draws, seed + 2)
     counts = np.empty(draws)
     for i in range(draws):
-        p = expit(slope[i] * s + intercept[i])
+        p = expit(np.clip(slope[i] * s + intercept[i], low_end[i], high_end[i]))
         counts[i] = np.count_nonzero(rng.random(s.size) < p)
     mean = float(calibration.probability(s).sum())
     low, high = np.percentile(counts, [2.5, 97.5])
     return Interval(mean, min(float(low), mean), max(float(high), mean))
+
+
+def _drawn_limits(
+    calibration: Calibration, draws: int, seed: int
+) -> tuple[npt.NDArray, npt.NDArray]:
+    """Draw limits of the log-odds (draws,): the rate of what was never seen is not known."""
+    if calibration.labels is None:
+        return np.full(draws, -np.inf), np.full(draws, np.inf)
+    rng, prior = np.random.default_rng(seed), float(logit(calibration.prevalence))
+    positive, negative = calibration.labels
+    return (
+        prior + np.log(rng.beta(1, positive, draws)),
+        prior - np.log(rng.beta(1, negative, draws)),
+    )
 
 
 def _first(values: npt.NDArray[np.float64], top: int) -> npt.NDArray[np.float64]:

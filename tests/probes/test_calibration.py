@@ -129,3 +129,19 @@ def test_logit_is_the_inverse() -> None:
     """Finite at the ends, the inverse of the logistic function between."""
     np.testing.assert_allclose(expit(logit([0.1, 0.9])), [0.1, 0.9])
     assert np.isfinite(logit([0.0, 1.0])).all()
+
+
+def test_no_score_promises_more_than_the_labels_support() -> None:
+    """With 100 of each kind the likelihood ratio ends at 101, in a sky of 2 % at p = .67."""
+    rng = np.random.default_rng(4)
+    truth = np.arange(200) < 100
+    c = fit_calibration(rng.normal(size=200) + 6 * truth, truth)
+    far = np.array([1e3, -1e3])
+    assert c.probability(far) == pytest.approx([101 / 102, 1 / 102])
+    moved = c.moved_to(0.02)
+    assert moved.probability(far[:1])[0] == pytest.approx(1 / (1 + 49 / 101))
+    assert moved.score(0.9) == np.inf
+    hits = calibrated_hits(np.full(50, 1e3), 10, moved)
+    assert hits.low < 5 < hits.high
+    back = type(c).from_dict(moved.as_dict())
+    assert back == moved
