@@ -80,7 +80,7 @@ def gallery(path: Path, data: DataSet, *, key: str, height: int = 420) -> None:
     origin = Origin(state.now().labeller)
 
     def label(event: dict[str, Any]) -> None:
-        name = None if event["name"] == "clear" else str(event["name"])
+        name = None if event["label"] == "clear" else str(event["label"])
         write_labels(data, _rows(event, len(data)), name)
 
     draw_gallery(

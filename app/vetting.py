@@ -96,7 +96,7 @@ def gallery(path: Path, data: DataSet, made: Made, *, height: int) -> None:
 
     def vet(event: dict[str, Any]) -> None:
         chosen = [int(row) for row in event["rows"] if 0 <= int(row) < len(data)]
-        name = str(event["name"])
+        name = str(event["label"])
         write(data, made, chosen, None if name == "clear" else name)
 
     draw_gallery(

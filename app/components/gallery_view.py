@@ -9,7 +9,6 @@ from app.components import read_parts
 from sky_ssl.explore.tasks import Task
 
 _gallery = st.components.v2.component("sky_ssl.gallery", **read_parts("gallery"))
-_EVENTS = ("label", "open", "mark", "undo", "redo")
 
 
 def draw_gallery(
@@ -30,20 +29,29 @@ def draw_gallery(
         about: address that rows are appended to.
         task: whose labels have keys; None for none.
         key: of the component.
-        on: by event what to call: "label" {rows, name}, "open" {row}, "mark" {row, how}, "undo",
+        on: by event what to call: "label" {rows, label}, "open" {row}, "mark" {row, how}, "undo",
             "redo".
         empty: what to say where there are no items.
         thumb: width of a thumbnail, pixels.
         height: of the scrolling part, pixels.
     """
 
-    def pass_on(name: str) -> Callable[[], None]:
-        def handler() -> None:
-            value = st.session_state[key].get(name)
-            if value and name in on:
-                on[name](dict(value))
+    seen_key = f"{key} seen"
 
-        return handler
+    def acts() -> None:
+        value = st.session_state[key].get("acts")
+        if not value:
+            return
+        client = str(value["client"])
+        last = st.session_state.get(seen_key, {})
+        done = int(last.get("n", 0)) if last.get("client") == client else 0
+        for event in value["events"]:
+            if int(event["n"]) > done:
+                done = int(event["n"])
+                # before it is done: what fails is not tried again and again
+                st.session_state[seen_key] = {"client": client, "n": done}
+                if event["name"] in on:
+                    on[event["name"]](dict(event))
 
     keys: list[dict[str, str]] = []
     if task is not None:
@@ -59,5 +67,6 @@ def draw_gallery(
         "empty": empty,
         "thumb": thumb,
         "height": height,
+        "seen": st.session_state.get(seen_key),
     }
-    _gallery(key=key, data=data, **{f"on_{name}_change": pass_on(name) for name in _EVENTS})
+    _gallery(key=key, data=data, on_acts_change=acts)

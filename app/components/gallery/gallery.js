@@ -2,11 +2,11 @@
 //
 // In (data): { about: URL ending in "/", items: [{row, name, text, label, colour}], keys: [{key, name,
 // colour}], empty: text, thumb: pixels, height: pixels, open: row }.
-// Out (triggers): label {rows, name, nonce}, open {row}, mark {row, how: "like" | "unlike"}, undo,
-// redo.
+// Out (trigger): acts { client, events: [{n, name, ...}] }: label {rows, label}, open {row}, mark {row,
+// how: "like" | "unlike"}, undo, redo. A trigger that comes while the page runs takes the place of
+// the one before, so each carries all that is not yet confirmed by `seen` {client, n}.
 
 const states = new WeakMap();
-let count = 0;
 
 export default function (component) {
   const { parentElement, data } = component;
@@ -29,34 +29,59 @@ class Gallery {
     this.chosen = new Set(); // rows
     this.cursor = 0;
     this.cards = [];
+    this.client = crypto.randomUUID ? crypto.randomUUID() : `${Date.now()}-${Math.random()}`;
+    this.count = 0;
+    this.pending = []; // events that the server has not confirmed
     root.addEventListener("keydown", (event) => this.key(event));
     this.grid.addEventListener("click", (event) => this.click(event));
     this.grid.addEventListener("dblclick", () => this.open());
   }
 
   send(name, value) {
-    this.trigger(name, { ...value, nonce: `${Date.now()}-${count++}` });
+    this.pending.push({ n: ++this.count, name, ...value });
+    this.trigger("acts", { client: this.client, events: this.pending });
+  }
+
+  // Show labels at once, and those that are on their way after an update that does not know them.
+  foresee() {
+    const place = new Map(this.data.items.map((item, i) => [item.row, i]));
+    for (const event of this.pending) {
+      if (event.name !== "label") continue;
+      const entry = this.data.keys.find(({ name }) => name === event.label);
+      for (const i of event.rows.map((row) => place.get(row)).filter((i) => i !== undefined)) {
+        const clear = event.label === "clear";
+        this.data.items[i] = { ...this.data.items[i], label: clear ? "" : event.label, colour: entry.colour };
+        this.fill(this.cards[i], this.data.items[i]);
+      }
+    }
   }
 
   update(data) {
+    const before = this.data;
     const same =
       this.data &&
       this.data.items.length === data.items.length &&
       this.data.about === data.about &&
       data.items.every((item, i) => item.row === this.data.items[i].row);
-    this.data = data;
+    this.data = { ...data, items: [...data.items] };
+    if (data.seen && data.seen.client === this.client) {
+      this.pending = this.pending.filter((event) => event.n > data.seen.n);
+    }
     this.root.style.setProperty("--thumb", `${data.thumb || 96}px`);
     this.root.style.setProperty("--gallery-height", `${data.height || 420}px`);
     this.empty.textContent = data.items.length ? "" : data.empty || "";
     if (!same) {
       const rows = new Set(data.items.map((item) => item.row));
+      const under = before && before.items[this.cursor];
       this.chosen = new Set([...this.chosen].filter((row) => rows.has(row)));
-      this.cursor = Math.min(this.cursor, Math.max(0, data.items.length - 1));
+      const at = under ? data.items.findIndex((item) => item.row === under.row) : -1;
+      this.cursor = at >= 0 ? at : Math.min(this.cursor, Math.max(0, data.items.length - 1));
       this.anchor = this.cursor;
       this.cards = data.items.map((item) => this.card(item, data.about));
       this.grid.replaceChildren(...this.cards);
     }
     data.items.forEach((item, i) => this.fill(this.cards[i], item));
+    this.foresee();
     this.draw_keys();
     this.paint();
   }
@@ -149,7 +174,8 @@ class Gallery {
     if (!items.length) return;
     const rows = this.chosen.size ? [...this.chosen] : [items[this.cursor].row];
     const single = rows.length === 1;
-    this.send("label", { rows, name });
+    this.send("label", { rows, label: name });
+    this.foresee();
     if (single) this.step(1, false); // on to the next, as one does when vetting
   }
 
