@@ -7,7 +7,7 @@ from typing import Any
 from sky_ssl.commands.parsing import add_command
 
 _INDEXES = ("auto", "exact", "ivf", "ivfpq")
-_SCORES = ("central", "cosine", "mse", "mae")
+_SCORES = ("whitened", "tokens", "cosine", "mse", "mae")
 
 
 def add(commands: Any) -> None:
@@ -27,17 +27,29 @@ def add(commands: Any) -> None:
         help="objects closer than this are one, the best is kept (default 1)",
     )
     how.add_argument(
+        "--score",
+        choices=_SCORES,
+        default="whitened",
+        help="whitened: cosine along the principal axes of the survey, each counting the same "
+        "(default); tokens: mean cosine of the tokens of the embeddings; cosine, mse, mae: patch "
+        "by patch, see below",
+    )
+    how.add_argument(
         "--index",
         choices=_INDEXES,
         default="auto",
-        help="exact, or approximate for many millions; auto chooses by size",
+        help="of --score tokens: exact, or approximate for many millions; auto chooses by size",
     )
-    how.add_argument("--index-folder", type=Path, help="where an index is kept")
+    how.add_argument(
+        "--index-folder",
+        type=Path,
+        help="where the whitened vectors or an index are kept (default: beside the embeddings)",
+    )
     _add_older_recipe(p)
     out = p.add_argument_group("what to write")
     out.add_argument("--out", type=Path, help="also write the list: .csv .ecsv .fits .vot .parquet")
     out.add_argument("--save", type=Path, metavar="S.json", help="also write a selection rule")
-    out.add_argument("--threshold", type=float, help="least score of the rule")
+    out.add_argument("--threshold", type=float, help="least score of the rule (cosine, up to 1)")
     out.add_argument("--name", default="", help="of the rule")
 
 
@@ -77,23 +89,22 @@ def _add_query(p: argparse.ArgumentParser) -> None:
 
 
 def _add_tiles(p: argparse.ArgumentParser) -> None:
-    t = p.add_argument_group("straight on tiles, instead of embeddings")
+    t = p.add_argument_group(
+        "straight on tiles, instead of embeddings",
+        "Whitened by --embeddings where that is given; --dense, and without it, by tokens.",
+    )
     t.add_argument("--tiles", nargs="+", type=Path, help="FITS files or folders; needs --run")
     t.add_argument("--survey", help="unions, hsc, legacy, mock or a TOML file")
-    t.add_argument("--dense", action="store_true", help="everywhere, not at detections only")
+    t.add_argument(
+        "--dense", action="store_true", help="everywhere, not at detections only; by tokens"
+    )
     t.add_argument("--min-bands", type=int, default=1)
     t.add_argument("--reproject", action="store_true", help="bring bands to one pixel grid")
     t.add_argument("--workers", type=int, default=0, help="processes (default: all cores)")
 
 
 def _add_older_recipe(p: argparse.ArgumentParser) -> None:
-    s = p.add_argument_group("other scores, patch by patch")
-    s.add_argument(
-        "--score",
-        choices=_SCORES,
-        default="central",
-        help="central: mean cosine of the embedding (default); others compare patch tokens",
-    )
+    s = p.add_argument_group("patch by patch (--score cosine, mse or mae)")
     s.add_argument("--weights", choices=("none", "inverse-variance"), default="none")
     s.add_argument("--combine", choices=("min", "mean", "max"), default="mean", help="over patches")
     s.add_argument(

@@ -7,6 +7,8 @@ from typing import Any
 from sky_ssl.commands.parsing import tiles_of, warn
 from sky_ssl.errors import InputError
 
+_BY_PATCHES = ("cosine", "mse", "mae")
+
 
 def search(args: argparse.Namespace) -> dict[str, Any]:
     """Search, write what was asked for, and give the list."""
@@ -17,19 +19,21 @@ def search(args: argparse.Namespace) -> dict[str, Any]:
     e, embedder = _opened(args)
     like, unlike = _exemplars(args, e, embedder)
     notes = [*like.notes, *(embedder.notes if embedder else [])]
+    whitened = _whitened(args, e)
     if args.tiles:
-        results, how = _on_tiles(args, e, embedder, like, unlike, notes)
-    elif args.score != "central":
+        results, how = _on_tiles(args, e, embedder, like, unlike, whitened)
+    elif args.score in _BY_PATCHES:
         results, how = _by_patches(args, e, embedder, like)
     else:
-        results, how = _among_embeddings(args, e, like, unlike)
+        results, how = _among_embeddings(args, e, like, unlike, whitened)
+    notes += how.pop("notes", [])
     warn(notes)
     how["seconds"] = round(time.monotonic() - started, 3)
     if args.out:
         _write_list(args.out, results)
         how["path"] = str(args.out)
     if args.save:
-        _save_rule(args, e, like, unlike)
+        _save_rule(args, e, like, unlike, whitened)
         how["selection"] = str(args.save)
     exemplars = [
         {"id": name, "ra": _finite(ra), "dec": _finite(dec)}
@@ -53,12 +57,18 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError("--like, --unlike and --at name objects of --embeddings E.h5: give it")
     if args.image and len(args.at) > 1:
         raise InputError(f"--at is given {len(args.at)} times: with --image it can be once")
-    if args.save and (args.score != "central" or not args.embeddings):
-        raise InputError("--save needs --embeddings and the score central")
-    if args.tiles and args.score != "central":
-        raise InputError(f"--score {args.score}: with --tiles only central is possible")
-    if args.score != "central" and args.unlike:
+    by_patches = args.score in _BY_PATCHES
+    if args.save and (by_patches or not args.embeddings):
+        raise InputError("--save needs --embeddings, and --score whitened or tokens")
+    if args.tiles and by_patches:
+        raise InputError(f"--score {args.score}: with --tiles only whitened or tokens")
+    if args.unlike and by_patches:
         raise InputError(f"--unlike: has no meaning for --score {args.score}")
+    if args.score == "whitened" and args.index in ("ivf", "ivfpq"):
+        raise InputError(
+            f"--index {args.index}: for --score tokens; whitened vectors are short, and always "
+            "searched exactly"
+        )
     if args.top < 1:
         raise InputError(f"--top {args.top}: must be 1 or more")
     if not args.merge >= 0:
@@ -110,10 +120,25 @@ def _of_image(args: argparse.Namespace, text: str, embedder: Any) -> Any:
     return exemplars_of_pictures(embedder, read_pictures(text, wanted))
 
 
+def _whitened(args: argparse.Namespace, e: Any) -> Any:
+    """Open the whitened vectors of the embeddings; None where the search is not by them."""
+    if args.score != "whitened" or e is None or args.dense:
+        return None
+    from sky_ssl.explore.whitened import open_whitened
+    from sky_ssl.progress import terminal
+
+    return open_whitened(e, args.index_folder, terminal("whiten", "object"))
+
+
+def _whitening(whitened: Any) -> Any:
+    """Give the whitening to score by; None where there is none, or nothing to whiten by."""
+    return whitened.whitening if whitened and len(whitened.whitening) else None
+
+
 def _among_embeddings(
-    args: argparse.Namespace, e: Any, like: Any, unlike: Any
+    args: argparse.Namespace, e: Any, like: Any, unlike: Any, whitened: Any = None
 ) -> tuple[Any, dict[str, Any]]:
-    """Search an embeddings file by its index."""
+    """Search an embeddings file, by its whitened vectors or by its index."""
     import numpy as np
 
     from sky_ssl.explore import search as objects
@@ -121,25 +146,33 @@ def _among_embeddings(
     from sky_ssl.explore.search import query_vector
     from sky_ssl.progress import terminal
 
-    index = open_index(e, args.index_folder, kind=args.index, progress=terminal("index", "row"))
+    whitened = whitened or _whitened(args, e)
+    whitening = _whitening(whitened)
+    how: dict[str, Any] = {"searched": len(e.values)}
+    nearest: Any
+    if whitening:
+        nearest, tokens = whitened, whitening.axes.tokens
+        how |= {"score": "whitened", "axes": len(whitening), "index": "exact", "recall_at_25": 1.0}
+    else:
+        progress = terminal("index", "row")
+        nearest = open_index(e, args.index_folder, kind=args.index, progress=progress)
+        tokens = nearest.tokens
+        how |= {"score": "tokens", "index": nearest.kind, "recall_at_25": nearest.recall}
+    if whitened and whitened.notes:
+        how["notes"] = whitened.notes
     negative = unlike.vectors if unlike else None
-    query = query_vector(like.vectors, negative, index.tokens, args.unlike_weight)
+    query = query_vector(like.vectors, negative, tokens, args.unlike_weight, whitening)
     named = np.concatenate([like.rows, unlike.rows if unlike else like.rows[:0]])
     results = objects.search(
         e,
-        lambda k, out: index.search(query, k, out),
+        lambda k, out: nearest.search(query, k, out),
         k=args.top,
         exclude=named[named >= 0],
         exemplar_ra=like.ra,
         exemplar_dec=like.dec,
         merge_arcsec=args.merge,
     )
-    return results, {
-        "searched": len(e.values),
-        "score": "central",
-        "index": index.kind,
-        "recall_at_25": index.recall,
-    }
+    return results, how
 
 
 def _by_patches(
@@ -174,7 +207,7 @@ def _by_patches(
 
 
 def _on_tiles(
-    args: argparse.Namespace, e: Any, embedder: Any, like: Any, unlike: Any, notes: list[str]
+    args: argparse.Namespace, e: Any, embedder: Any, like: Any, unlike: Any, whitened: Any
 ) -> tuple[Any, dict[str, Any]]:
     """Search tiles, at their detections or everywhere."""
     from sky_ssl.explore.queries import exemplar_images
@@ -187,8 +220,13 @@ def _on_tiles(
     cutter = make_cutter(embedder, survey, allow_pixel_scale=args.allow_pixel_scale)
     tokens = token_count(embedder.attributes, like.vectors.shape[1])
     negative = unlike.vectors if unlike else None
-    vector = query_vector(like.vectors, negative, tokens, args.unlike_weight)
-    query = Query(vector, like.ra, like.dec)
+    whitening = _whitening(whitened)
+    vector = query_vector(like.vectors, negative, tokens, args.unlike_weight, whitening)
+    query = Query(vector, like.ra, like.dec, whitening)
+    notes = list(whitened.notes) if whitened else []
+    if args.score == "whitened" and not whitened:
+        why = "a dense search goes" if args.dense else "without --embeddings the search goes"
+        notes.append(f"{why} by the mean cosine over tokens, not by whitened vectors")
     common: dict[str, Any] = {
         "k": args.top,
         "merge_arcsec": args.merge,
@@ -205,9 +243,11 @@ def _on_tiles(
     else:
         found = search_detections(tiles, survey, cutter, query, workers=args.workers, **common)
     results, searched, problems = found
-    notes += problems
+    how = {"searched": searched, "tiles": len(tiles), "score": "tokens"}
+    if whitening:
+        how |= {"score": "whitened", "axes": len(whitening)}
     mode = "dense" if args.dense else "detections"
-    return results, {"searched": searched, "tiles": len(tiles), "score": "central", "mode": mode}
+    return results, {**how, "mode": mode, "notes": [*notes, *problems]}
 
 
 def _write_list(path: Path, results: Any) -> None:
@@ -219,7 +259,9 @@ def _write_list(path: Path, results: Any) -> None:
     write_catalogue(pd.DataFrame(results.columns()), path)
 
 
-def _save_rule(args: argparse.Namespace, e: Any, like: Any, unlike: Any) -> None:
+def _save_rule(
+    args: argparse.Namespace, e: Any, like: Any, unlike: Any, whitened: Any = None
+) -> None:
     """Write the search as a selection rule."""
     from sky_ssl.explore.selection import save_selection, search_selection
 
@@ -231,6 +273,8 @@ def _save_rule(args: argparse.Namespace, e: Any, like: Any, unlike: Any) -> None
         ids=() if of_rows else like.ids,
         threshold=args.threshold,
         name=args.name,
+        unlike_weight=args.unlike_weight,
+        whitening=_whitening(whitened or _whitened(args, e)),
     )
     save_selection(rule, args.save)
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sky_ssl.embedding.store import Embeddings
 from sky_ssl.errors import InputError
 from sky_ssl.explore.similarity import Floats, Rows, Vectors, normalised
+from sky_ssl.explore.whitening import Whitening
 from sky_ssl.sky.coords import first_of_each, separation_arcsec, unit_vectors
 
 NEGATIVE_WEIGHT = 0.5
@@ -83,26 +84,31 @@ def query_vector(
     negative: Floats | None,
     tokens: int,
     weight: float = NEGATIVE_WEIGHT,
+    whitening: Whitening | None = None,
 ) -> Vectors:
     """Make one query of exemplars and counter-examples.
 
-    Scores against it are the mean over exemplars of the mean cosine per token, less `weight` times
-    the same over counter-examples.
+    Scores against it are the mean over exemplars of the cosine to each, less `weight` times the
+    same over counter-examples: of whitened embeddings, or else the mean cosine per token.
 
     Args:
         positive: (M, D) exemplars, raw.
         negative: (K, D) counter-examples, or None.
         tokens: T.
         weight: of the counter-examples, 0 or more.
+        whitening: to go through first; None: scored by tokens.
 
     Returns:
-        (D,) for `similarity.top` and `similarity.scores`.
+        (D,) for `similarity.top` and `similarity.scores`; (q,) for whitened vectors and T = 1.
 
     Raises:
         InputError: no exemplars, or numbers that are not finite.
     """
     if not weight >= 0 or not np.isfinite(weight):
         raise InputError(f"weight of counter-examples {weight}: must be 0 or more")
+    if whitening is not None:
+        positive, tokens = whitening.apply(np.atleast_2d(positive)), 1
+        negative = None if negative is None else whitening.apply(np.atleast_2d(negative))
     query = _mean(positive, tokens, "exemplar")
     if negative is not None and len(negative):
         query = query - np.float32(weight) * _mean(negative, tokens, "counter-example")
@@ -115,7 +121,8 @@ def _mean(vectors: Floats, tokens: int, what: str) -> Vectors:
         raise InputError(f"a search needs at least one {what}")
     bad = np.flatnonzero(~np.isfinite(unit).all(axis=1))
     if bad.size:
-        raise InputError(f"{what} {bad[0] + 1} of {len(unit)} has numbers that are not finite")
+        which = f"{what} {bad[0] + 1} of {len(unit)}"
+        raise InputError(f"{which} has numbers that are not finite, or zeros alone")
     return np.asarray(unit.mean(axis=0), dtype=np.float32)
 
 

@@ -15,6 +15,7 @@ from sky_ssl.errors import InputError
 from sky_ssl.explore.embedder import BATCH, Embedder
 from sky_ssl.explore.search import Degrees, Results, distinct, nearest_arcsec
 from sky_ssl.explore.similarity import Best, Vectors, scores, token_count
+from sky_ssl.explore.whitening import Whitening
 from sky_ssl.progress import Progress
 from sky_ssl.sky.catalogue import number_repeats, pixel_names
 from sky_ssl.sky.coords import iau_name
@@ -126,9 +127,10 @@ class Found:
 class Query:
     """What is searched for."""
 
-    vector: Vectors  # (D,), as `search.query_vector` makes it
+    vector: Vectors  # (D,), as `search.query_vector` makes it; (q,) with a whitening
     ra: Degrees  # (M,) of the exemplars, degrees; NaN if unknown
     dec: Degrees
+    whitening: Whitening | None = None  # that the vector went through; none for a dense search
 
 
 def search_detections(
@@ -195,8 +197,11 @@ def score_at(tile: Tile, cutter: Cutter, query: Query, x: Places, y: Places) -> 
     """Score places (n,) of a tile by the embedding of what is cut there; NaN without data."""
     images = cutter.cut(tile, x, y)
     vectors = cutter.embedder.embed(images)
-    tokens = token_count(cutter.embedder.attributes, vectors.shape[1])
-    values = scores(vectors, query.vector, tokens)
+    if query.whitening is not None:
+        values = query.whitening.scores(vectors, query.vector)
+    else:
+        tokens = token_count(cutter.embedder.attributes, vectors.shape[1])
+        values = scores(vectors, query.vector, tokens)
     values[~np.isfinite(images).any(axis=(1, 2, 3))] = np.nan
     return values
 
