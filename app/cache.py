@@ -314,3 +314,14 @@ def _thumbnails(
     shown = " ".join(info.bands[b] for b in bands)
     words = f"rows {start:,} to {stop - 1:,} of {len(found):,}; {shown} as red, green, blue"
     return picture, words
+
+
+@st.cache_resource(max_entries=16, ttl=120, show_spinner="Looking through the folder")
+def tiles(path: Path, survey: str) -> tuple[pd.DataFrame, list[str]]:
+    """List the tiles below a folder with the bands that each has, and what was passed over."""
+    from sky_ssl.sky.survey import load_survey
+    from sky_ssl.sky.tilefiles import find_tiles
+
+    found, notes = find_tiles([path], load_survey(survey))
+    rows = {"tile": [t.name for t in found], "bands": [" ".join(t.files) for t in found]}
+    return pd.DataFrame(rows), notes

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from app import cache, jobsboard, state
+from app.words import plain
 from sky_ssl.explore.holding import Holding
 from sky_ssl.explore.holdings import find_stale, list_places, remove, unfinished
 from sky_ssl.explore.starting import written_by
@@ -35,7 +36,10 @@ def overview(found: list[Holding]) -> None:
     st.markdown(" &nbsp; ".join([f"**{len(found)}** files and runs, {size(total)}", *wrong]))
     for h in found:
         if h.broken:
-            st.error(h.broken, icon=":material/error:")
+            st.error(plain(h.broken), icon=":material/error:")
+    for h in found:
+        for reason in h.stale:
+            st.warning(f"{h.kind} {plain(h.name)}: {plain(reason)}; {_MEND[h.kind]}")
     table = pd.DataFrame(
         {
             "what": [h.kind for h in found],
@@ -45,11 +49,8 @@ def overview(found: list[Holding]) -> None:
             "size": [size(h.bytes) for h in found],
             "changed": [jobsboard.moment(h.changed) for h in found],
             "content": [h.content for h in found],
-            "why": ["; ".join(h.stale) or ("cannot be read" if h.broken else "") for h in found],
         }
     )
-    if not any(table["why"]):
-        table = table.drop(columns="why")
     st.dataframe(
         table,
         hide_index=True,
@@ -81,8 +82,6 @@ def closer(h: Holding | None) -> None:
         st.caption("Choose a row to look closer: thumbnails of cutouts, ways on, deleting.")
         return
     st.text(f"{h.kind} {h.name}")
-    for reason in h.stale:
-        st.warning(f"{reason}: {_MEND[h.kind]}")
     if h.kind == "cutouts" and not h.broken:
         _thumbnails(h)
     if h.kind == "embeddings" and not h.broken:

@@ -14,6 +14,7 @@ from sky_ssl.explore.starting import shown
 from sky_ssl.jobs import Job, JobState, start_job, state_of, stop_job
 
 _EVERY = 1.0  # seconds between two looks
+_RUNNING, _OVER = "jobs seen running", "jobs seen ending"
 _GRACE = 60.0  # seconds that a job has to write what it must
 
 
@@ -39,23 +40,58 @@ def running() -> list[Job]:
     return [job for job in jobsview.jobs() if state_of(job).status == "running"]
 
 
-def board(title: str = "") -> None:
-    """Show the jobs that run, if any; those whose title begins with a word, if given."""
-    if any(job.title.startswith(title) for job in running()):
-        _board(title)
+def board() -> None:
+    """Show the jobs that run, if any, and how those ended that ran when this session looked."""
+    now = _look()
+    for job in [job for job in jobsview.jobs() if job.folder.name in _ended()]:
+        _tell(job)
+    if now:
+        _board()
 
 
 @st.fragment(run_every=_EVERY)
-def _board(title: str) -> None:
+def _board() -> None:
     """Show them live; the whole page runs again when one ends."""
-    known = st.session_state.setdefault("jobs seen running", set())
-    now = [job for job in running() if job.title.startswith(title)]
-    ended = known - {job.folder.name for job in now}
-    st.session_state["jobs seen running"] = {job.folder.name for job in now}
-    if ended or not now:
+    before = len(_ended())
+    now = _look()
+    if len(_ended()) > before or not now:
         st.rerun()
     for job in now:
         row(job)
+
+
+def _look() -> list[Job]:
+    """List the jobs that run, and keep which ended since the last look."""
+    now = running()
+    names = {job.folder.name for job in now}
+    _ended().update(st.session_state.get(_RUNNING, set()) - names)
+    st.session_state[_RUNNING] = names
+    return now
+
+
+def _ended() -> set[str]:
+    """Give the jobs that ended while this session looked on, by folder, until dismissed."""
+    found: set[str] = st.session_state.setdefault(_OVER, set())
+    return found
+
+
+def _tell(job: Job) -> None:
+    """Say how a job ended."""
+    said = state_of(job)
+    if said.status == "running":
+        return
+    left, right = st.columns([8, 1], vertical_alignment="center")
+    words = f"{plain(job.title)} {_HOW[said.status]} after {duration(said.seconds)}"
+    {"done": left.success, "failed": left.error, "stopped": left.info}[said.status](words)
+    if said.status == "failed":
+        left.code("\n".join(said.last_lines) or "it printed nothing", language=None)
+    right.button(
+        "Dismiss",
+        key=f"dismiss {job.folder.name}",
+        on_click=_ended().discard,
+        args=(job.folder.name,),
+        use_container_width=True,
+    )
 
 
 def row(job: Job) -> None:
@@ -115,6 +151,7 @@ def history(title: str = "") -> None:
     st.caption(f"All of it: jobs/{job.folder.name}/log.txt in the workspace")
 
 
+_HOW = {"done": "ended well", "failed": "ended badly", "stopped": "was stopped"}
 _ENDED = {"done": "well", "failed": "badly", "stopped": "was stopped"}
 
 

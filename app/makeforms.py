@@ -5,7 +5,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import darkroom, frame, jobsboard, state
+from app import cache, darkroom, frame, jobsboard, state
+from app.words import plain
 from sky_ssl.errors import InputError
 from sky_ssl.explore import starting
 from sky_ssl.sky.survey import PRESETS, load_survey
@@ -91,6 +92,9 @@ def cut() -> None:
             dtype=dtype,
         )
 
+    if how == _CATALOGUE and not text.strip():
+        st.caption("Give a catalogue of objects: your own, or one from the tab Detect.")
+        return
     _offer("cut", make, ready=bool(tiles))
 
 
@@ -194,7 +198,24 @@ def _tiles(form: str) -> tuple[str, str]:
     survey = row[1].selectbox("Survey", [*PRESETS, _OWN], key=f"{form} survey")
     if survey == _OWN:
         survey = row[2].text_input("Path of the TOML file with [survey]", key=f"{form} toml")
+    _tell_tiles(tiles, survey, form)
     return tiles, survey
+
+
+def _tell_tiles(tiles: str, survey: str, form: str) -> None:
+    """List the tiles that are found, when asked to."""
+    if not tiles.strip() or not st.toggle("List the tiles", key=f"{form} list"):
+        return
+    try:
+        table, notes = cache.tiles(_read(tiles), _survey(survey))
+    except InputError as error:
+        st.warning(plain(str(error)))
+        return
+    st.dataframe(table, hide_index=True, height=min(220, 38 + 35 * max(1, len(table))))
+    for note in notes[:5]:
+        st.caption(plain(note))
+    if len(notes) > 5:
+        st.caption(f"and {len(notes) - 5} more notes of this kind")
 
 
 def _read(tiles: str) -> Path:
@@ -226,7 +247,7 @@ def _offer(form: str, make: Make, *, ready: bool = True) -> None:
     try:
         command = make()
     except InputError as error:
-        st.warning(str(error))
+        st.warning(plain(str(error)))
         return
     st.code(starting.shown(command), language="sh", wrap_lines=True)
     out = starting.written_by(command)

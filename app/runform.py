@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import cache, darkroom, runsview, state
+from app.words import plain
 from sky_ssl.errors import InputError
 from sky_ssl.explore.runplan import RunPlan, check_plan, list_configs
 from sky_ssl.explore.starting import free_name, read_path, shown
@@ -27,7 +28,7 @@ def form() -> None:
             config = configs[which]
         table = cache.config(config)
     except InputError as error:
-        st.warning(str(error))
+        st.warning(plain(str(error)))
         return
     taken = [run.name for run in list_runs(place.runs)]
     name = top[1].text_input("Name of the run", free_name(taken, "run"), key="plan name")
@@ -77,7 +78,7 @@ def _offer(plan: RunPlan) -> None:
     try:
         config, run, command = check_plan(plan, state.workspace())
     except InputError as error:
-        st.warning(str(error))
+        st.warning(plain(str(error)))
         return
     seen = config.train.steps * config.train.batch_size
     gpus = st.session_state.get("plan ranks", 1)

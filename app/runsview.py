@@ -123,10 +123,10 @@ def stand(s: Standing) -> None:
             st.caption("The learning rate follows the cosine of the new length.")
             st.button("Go on", key=f"go on {run.name}", on_click=resume, args=(run, int(steps)))
     if run.problem and not s.is_live:
-        st.error(run.problem)
+        st.error(plain(run.problem))
     if s.status == "failed" and s.job is not None:
         lines = state_of(s.job).last_lines
-        st.error(f"{run.name} ended badly; it printed:")
+        st.error(f"{plain(run.name)} ended badly; it printed:")
         st.code("\n".join(lines[-6:]) or "nothing", language=None)
 
 
@@ -247,7 +247,7 @@ def configurations(chosen: list[Run]) -> None:
         else:
             st.caption("These runs have the same settings.")
     for run in chosen:
-        with st.expander(f"Settings of {run.name}", expanded=len(chosen) == 1):
+        with st.expander(f"Settings of {plain(run.name)}", expanded=len(chosen) == 1):
             st.code(cache.toml(run.path), language="toml", height=380)
             if run.table:
                 command = resume_command(run.path, run.table)
@@ -261,7 +261,7 @@ def weights(chosen: list[Run]) -> None:
     for run in chosen:
         found, problems = cache.weights(run.path)
         for problem in problems:
-            st.error(problem)
+            st.error(plain(problem))
         rows += [
             {
                 "run": run.name,

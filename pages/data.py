@@ -4,8 +4,11 @@ import streamlit as st
 
 from app import holdingsview, jobsboard, makeforms
 
-jobsboard.board()
-tabs = st.tabs(["In this workspace", "Detect", "Cut out", "Embed", "Map", "Finished jobs"])
+with st.container():  # a place of its own, so that the tabs stay when a job comes or goes
+    jobsboard.board()
+tabs = st.tabs(
+    ["In this workspace", "Detect", "Cut out", "Embed", "Map", "Finished jobs"], key="data tabs"
+)
 with tabs[0]:
     found = holdingsview.holdings()
     if found:

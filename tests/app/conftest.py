@@ -1,5 +1,9 @@
 """A small workspace that pages are tested on."""
 
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +19,8 @@ from sky_ssl.sky.mock import write_mock
 from sky_ssl.workspace import ENVIRONMENT, Workspace
 
 ROWS = 300
-MAIN = Path(__file__).resolve().parents[2] / "app" / "main.py"
+ROOT = Path(__file__).resolve().parents[2]
+MAIN = ROOT / "app" / "main.py"
 
 
 @pytest.fixture(scope="session")
@@ -78,3 +83,22 @@ def words() -> Callable[[AppTest], str]:
         return "\n".join(str(e.value) for kind in kinds for e in kind)
 
     return said
+
+
+@pytest.fixture(scope="session")
+def trained(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace of its own with a run of two steps on the mock cutouts; read only."""
+    w = Workspace(tmp_path_factory.mktemp("trained"))
+    for folder in (workspace.cutouts, workspace.embeddings, workspace.maps):
+        shutil.copytree(folder, w.root / folder.name)
+    config = w.root / "tiny.toml"
+    config.write_text(
+        f'[data]\ncutouts = ["{w.cutouts / "mock.h5"}"]\n'
+        "[model]\nwidth = 32\ndepth = 1\nheads = 2\npatch_size = 16\n"
+        '[train]\nsteps = 2\nbatch_size = 8\nprecision = "fp32"\n'
+        "[log]\nevery = 1\nvalidation_size = 8\nprobe_size = 100\n"
+    )
+    command = [sys.executable, str(ROOT / "train.py"), str(config), "--out", str(w.runs / "tiny")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run(command, check=True, capture_output=True, env=environment)
+    return w
