@@ -5,7 +5,7 @@ BIN := .venv/bin
 .PHONY: app test install clean
 
 app: .venv/installed
-	$(BIN)/sky-ssl demo
+	$(BIN)/streamlit run app/Home.py
 
 install: .venv/installed
 

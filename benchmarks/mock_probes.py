@@ -122,6 +122,7 @@ def measure(
         tokens: T side by side in x; None for features that are no tokens.
     """
     train, dwarf, natural = is_train(truth), truth["is_dwarf"], truth["natural"]
+    raw, x = x, normalised(x, tokens) if tokens else x  # as probes see embeddings
     found = {}
     for task, use in (("A", natural | dwarf), ("B", truth["is_look_alike"] | dwarf)):
         a, b = train & use, ~train & use
@@ -131,9 +132,9 @@ def measure(
         found[f"{task}@200"] = score.balanced_accuracy
         if task == "A":
             found["AP@200"] = score.average_precision
-    standard = x if tokens else unit_rows(x)
+    standard = raw if tokens else unit_rows(x)
     units = {
-        "nearest 25": normalised(x, tokens) if tokens else standard,
+        "nearest 25": x if tokens else standard,
         "whitened 25": whitened(standard, tokens or 1),
     }
     for figure, unit in units.items():
