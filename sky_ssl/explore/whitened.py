@@ -27,7 +27,9 @@ from sky_ssl.progress import Progress
 
 SCHEMA = "sky_ssl whitened 1"
 _NAME = "whitened.json"
-_DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
+_DAMAGED = (
+    OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ def _opened(home: Path, manifest: _Manifest) -> Whitened:
     Raises:
         one of `_DAMAGED`: a file is missing, cut short or does not fit the other.
     """
-    with np.load(home / manifest.axes, allow_pickle=False) as file:
+    with (home / manifest.axes).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         axes = Axes(file["mean"], file["axes"], manifest.tokens)
         whitening = Whitening(axes, file["deviation"])
     values = np.load(home / manifest.vectors, mmap_mode="r", allow_pickle=False)

@@ -23,7 +23,7 @@ ROWS_PER_AXIS = 16
 """Objects that it takes to know how wide an axis is; with fewer a few nearest all look alike."""
 FEWEST = 64
 """Objects that it takes to whiten at all."""
-_FLOOR = 1e-4  # of the widest axis: below it is the rounding of what was stored as float16
+_FLOOR = 1e-6  # narrower than this are the rounding errors of sums in float32
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,9 @@ def fit_whitening(values: Floats, tokens: int, count: int = AXES) -> Whitening:
     if not most:
         return _first(axes, np.empty(0, dtype=np.float64))
     deviation = np.sqrt(np.square(sample, dtype=np.float64).mean(axis=0))[:most]
-    # identical objects differ by the rounding of their sums alone
-    known = deviation > max(_FLOOR * deviation.max(initial=0), 1e-6)
+    # nor is the rounding of the stored numbers, of which a row has length 1, an axis
+    rounding = np.finfo(values.dtype).eps / values.shape[1] ** 0.5
+    known = deviation > max(_FLOOR, rounding)
     return _first(axes, deviation[: len(known) if known.all() else int(np.argmin(known))])
 
 
