@@ -124,10 +124,9 @@ def headline(job: Job, said: JobState) -> str:
     return f"{plain(job.title)}: {said.fraction:.0%} of {said.stage or 'the work'}{to_go}"
 
 
-def history(title: str = "") -> None:
+def history() -> None:
     """Show the jobs that are over, and the output of the one that is chosen."""
-    every = [job for job in jobsview.jobs() if job.title.startswith(title)]
-    over = [(job, said) for job in every if (said := state_of(job)).status != "running"]
+    over = [(job, said) for job in jobsview.jobs() if (said := state_of(job)).status != "running"]
     if not over:
         st.caption("No finished jobs yet.")
         return
@@ -141,11 +140,10 @@ def history(title: str = "") -> None:
         }
     )
     st.dataframe(table, hide_index=True, height=min(300, 38 + 35 * len(over)))
-    names = [f"{job.title}, {moment(job.started)}, {_ENDED[said.status]}" for job, said in over]
-    place = st.selectbox(
-        "Output of", range(len(over)), format_func=names.__getitem__, key=f"log of {title}"
-    )
-    job, said = over[place]
+    of = {job.folder.name: (job, said) for job, said in over}
+    words = {name: f"{job.title}, {moment(job.started)}" for name, (job, _) in of.items()}
+    chosen = st.selectbox("Output of", list(of), format_func=words.__getitem__, key="log shown")
+    job, said = of[chosen]
     st.code(shown(job.command), language="sh", wrap_lines=True)
     st.code("\n".join(said.last_lines) or "it printed nothing", language=None)
     st.caption(f"All of it: jobs/{job.folder.name}/log.txt in the workspace")

@@ -12,6 +12,7 @@ from sky_ssl.explore import starting
 from sky_ssl.sky.survey import PRESETS, load_survey
 
 _OWN = "a TOML file of mine"
+_FILE = "a file of mine"
 _CATALOGUE, _RANDOM, _GRID = "objects of a catalogue", "random places", "a grid over each tile"
 _POOLINGS = ("central", "mean", "max", "central16", "mean+central")
 
@@ -22,9 +23,8 @@ def detect() -> None:
     """Detect sources on tiles."""
     tiles, survey = _tiles("detect")
     row = st.columns([2, 2, 2, 2], vertical_alignment="bottom")
-    name = row[0].text_input(
-        "Name of the catalogue", _free(_catalogues(), "objects"), key="detect name"
-    )
+    first = _free(_catalogues(), "objects")
+    name = row[0].text_input("Name of the catalogue", first, key=f"detect name {first}")
     threshold = row[1].number_input(
         "Threshold per pixel, in sigma", 0.5, 20.0, 1.5, 0.1, key="detect threshold"
     )
@@ -48,15 +48,17 @@ def cut() -> None:
     tiles, survey = _tiles("cut")
     row = st.columns([2.2, 3, 1.4, 1.4, 1.4], vertical_alignment="bottom")
     how = row[0].selectbox("Cut out", [_CATALOGUE, _RANDOM, _GRID], key="cut how")
-    made = _catalogues()
     text, n, overlap = "", 0, 0.0
     if how == _CATALOGUE:
-        text = row[1].text_input(
-            "Catalogue",
-            str(made[0]) if made else "",
-            key="cut catalogue",
-            help="CSV, ECSV, FITS, VOTable or Parquet with positions",
-        )
+        known = {path.name: str(path) for path in _catalogues()}
+        picked = row[1].selectbox("Catalogue", [*known, _FILE], key=f"cut known {len(known)}")
+        text = known.get(picked, "")
+        if not text:
+            text = st.text_input(
+                "Path of the catalogue",
+                key="cut catalogue",
+                placeholder="CSV, ECSV, FITS, VOTable or Parquet with positions",
+            )
     elif how == _RANDOM:
         n = int(row[1].number_input("Per tile", 1, None, 1000, key="cut random"))
     else:
@@ -71,10 +73,8 @@ def cut() -> None:
         help="0: so many native pixels; else binned, flux conserved",
     )
     dtype = row[4].selectbox("Stored as", ["float32", "float16"], key="cut dtype")
-    taken = [path.stem for path in darkroom.cutout_files()]
-    name = st.text_input(
-        "Name of the cutout file", starting.free_name(taken, "cutouts"), key="cut name"
-    )
+    first = _free(darkroom.cutout_files(), "cutouts")
+    name = st.text_input("Name of the cutout file", first, key=f"cut name {first}")
     place = state.workspace()
 
     def make() -> tuple[str, ...]:
@@ -193,13 +193,32 @@ def _tiles(form: str) -> tuple[str, str]:
     """Ask for tiles and the survey that says how they are named and scaled."""
     row = st.columns([4, 2, 3], vertical_alignment="bottom")
     tiles = row[0].text_input(
-        "FITS file, or folder of tiles", key=f"{form} tiles", placeholder="/data/tiles"
+        "FITS file, or folder of tiles",
+        key=f"{form} tiles",
+        placeholder="/data/tiles",
+        on_change=_share,
+        args=(form,),
     )
-    survey = row[1].selectbox("Survey", [*PRESETS, _OWN], key=f"{form} survey")
+    survey = row[1].selectbox(
+        "Survey", [*PRESETS, _OWN], key=f"{form} survey", on_change=_share, args=(form,)
+    )
     if survey == _OWN:
-        survey = row[2].text_input("Path of the TOML file with [survey]", key=f"{form} toml")
+        survey = row[2].text_input(
+            "Path of the TOML file with [survey]",
+            key=f"{form} toml",
+            on_change=_share,
+            args=(form,),
+        )
     _tell_tiles(tiles, survey, form)
     return tiles, survey
+
+
+def _share(form: str) -> None:
+    """Let the other form begin with the same tiles and survey."""
+    other = "cut" if form == "detect" else "detect"
+    for what in ("tiles", "survey", "toml"):
+        if f"{form} {what}" in st.session_state:
+            st.session_state[f"{other} {what}"] = st.session_state[f"{form} {what}"]
 
 
 def _tell_tiles(tiles: str, survey: str, form: str) -> None:
@@ -232,7 +251,8 @@ def _survey(survey: str) -> str:
 
 
 def _catalogues() -> list[Path]:
-    return sorted(starting.catalogues(state.workspace()).glob("[!.]*"))
+    found = starting.catalogues(state.workspace()).glob("[!.]*")
+    return sorted(found, key=lambda path: -path.stat().st_mtime)
 
 
 def _free(taken: Sequence[Path], wanted: str) -> str:

@@ -4,6 +4,8 @@ import streamlit as st
 
 from app import cache, darkroom, state
 from app.darkroom import COLOUR
+from app.words import plain
+from sky_ssl.errors import InputError
 
 _CHI2 = """
 χ² is the mean squared difference between reconstruction and image over the hidden pixels with
@@ -84,7 +86,11 @@ def instrument() -> None:
     if objects is None or not objects.rows:
         st.info("None of these objects has a cutout here: choose random ones, or other objects.")
         return
-    found = darkroom.fill(room, run, objects)
+    try:
+        found = darkroom.fill(room, run, objects)
+    except InputError as error:  # a fragment runs without the frame around it
+        st.error(plain(str(error)))
+        return
     if objects.note:
         st.caption(objects.note)
     if not darkroom.hidden_share(found):
