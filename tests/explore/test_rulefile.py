@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import pytest
 
 from sky_ssl.errors import InputError
 from sky_ssl.explore import rulefile
+from sky_ssl.explore.axes import Axes
 from sky_ssl.explore.rule import Selection
 from sky_ssl.explore.rulefile import content_hash, load_selection, save_selection
+from sky_ssl.explore.whitening import Whitening
 
 
 def rule(D: int = 6, M: int = 2) -> Selection:
@@ -55,6 +58,60 @@ def test_unknown_keys_are_left_alone(tmp_path: Path) -> None:
     document = json.loads((tmp_path / "s.json").read_text())
     (tmp_path / "s.json").write_text(json.dumps({**document, "colour": {"of": ["x"]}}))
     assert load_selection(tmp_path / "s.json").threshold == 0.25
+
+
+def whitened_rule() -> Selection:
+    g = np.random.default_rng(4)
+    axes = Axes(g.normal(size=6).astype(np.float32), g.normal(size=(2, 6)).astype(np.float32), 3)
+    whitening = Whitening(axes, np.array([0.5, 0.01], np.float32))
+    query = np.array([0.3, -0.2], np.float32)
+    return Selection("search", "w", "a" * 64, 6, tokens=3, query=query, whitening=whitening)
+
+
+def test_a_whitening_comes_back_as_it_was(tmp_path: Path) -> None:
+    """The same scores to the last bit, a line for each axis, the hash that of the file."""
+    save_selection(whitened_rule(), tmp_path / "s.json")
+    back = load_selection(tmp_path / "s.json")
+    values = np.random.default_rng(0).normal(0, 9, (50, 6)).astype(np.float32)
+    np.testing.assert_array_equal(back.scores(values), whitened_rule().scores(values))
+    text = (tmp_path / "s.json").read_text()
+    assert content_hash(back) == hashlib.sha256(text.encode()).hexdigest()
+    assert len(json.loads(text)["whitening_axes"]) == 2
+    assert text.count("\n  [") == 2
+
+
+def test_rules_without_a_whitening_are_as_before(tmp_path: Path) -> None:
+    """Not a key more, so that their hashes stay; and they load."""
+    plain = replace(whitened_rule(), whitening=None, query=np.ones(6, np.float32))
+    save_selection(plain, tmp_path / "s.json")
+    assert "whitening" not in (tmp_path / "s.json").read_text()
+    assert load_selection(tmp_path / "s.json").whitening is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"whitening_axes": [[1.0] * 5] * 2}, "whitening_axes must be a list of 6 numbers"),
+        ({"whitening_axes": 3}, "whitening_axes is not a list"),
+        ({"whitening_axes": [[1.0] * 6]}, r"whitening_deviation must be a list of 1 numbers \(2\)"),
+        ({"whitening_mean": None}, "whitening_mean must be a list of 6 numbers"),
+        ({"whitening_mean": [1e200] * 6}, "hold numbers above 1e30"),
+        ({"whitening_deviation": [1.0, 0.0]}, "whitening_deviation holds numbers that are not ab"),
+        ({"whitening_axes": None}, r"query must be a list of 6 numbers \(2\)"),
+        ({"query": [1.0] * 6}, r"query must be a list of 2 numbers \(6\)"),
+        ({"tokens": 0}, "tokens '0': must be a whole number from 1"),
+    ],
+    ids=lambda v: str(v)[:30],
+)
+def test_a_damaged_whitening_is_refused_in_one_line(
+    change: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    """Sizes must fit each other and the query."""
+    save_selection(whitened_rule(), tmp_path / "s.json")
+    document = json.loads((tmp_path / "s.json").read_text()) | change
+    (tmp_path / "s.json").write_text(json.dumps(document))
+    with pytest.raises(InputError, match=message):
+        load_selection(tmp_path / "s.json")
 
 
 BAD: list[tuple[dict[str, Any], str]] = [

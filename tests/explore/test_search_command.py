@@ -11,16 +11,20 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from sky_ssl.cli import main
-from sky_ssl.embedding.store import open_embeddings
+from sky_ssl.embedding.encode import embed_file
+from sky_ssl.embedding.store import Embeddings, open_embeddings
 from sky_ssl.explore.selection import load_selection
+from sky_ssl.explore.similarity import normalised
 from sky_ssl.model.config import ModelConfig
 from sky_ssl.model.embedding import token_statistics
 from sky_ssl.model.simmim import SimMIM
 from sky_ssl.sky.catalogue import read_catalogue
-from sky_ssl.sky.cutouts import CutoutInfo
+from sky_ssl.sky.cutouts import CutoutInfo, CutoutWriter
 from sky_ssl.sky.cutoutset import open_cutouts
 from sky_ssl.training import checkpoint
 from sky_ssl.training.config import Config, config_table
+from tests.explore.conftest import INFO, make_galaxies
+from tests.explore.test_tilesearch import write_tile
 
 SURVEY = """
 [survey]
@@ -35,6 +39,35 @@ zero_point = 30.0
 """
     for band in "gri"
 )
+
+
+@pytest.fixture(scope="module")
+def many(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embeddings of 160 galaxies, h000 to h159: enough to be whitened along 10 axes."""
+    folder = tmp_path_factory.mktemp("many")
+    with CutoutWriter(folder / "many.h5", INFO) as writer:
+        ids = [f"h{i:03d}" for i in range(160)]
+        places = {"ra": 10.0 + np.arange(160), "dec": np.linspace(-2, 2, 160)}
+        writer.append(make_galaxies(7, 160), {"id": ids, **places})
+    embed_file(small_run, folder / "many.h5", folder / "e.h5")
+    return folder / "e.h5"
+
+
+def some_of_many(path: Path, rows: list[int]) -> Path:
+    """Write cutouts of some of these galaxies, without positions."""
+    unknown = np.full(len(rows), np.nan)
+    with CutoutWriter(path, INFO) as writer:
+        columns = {"id": [f"x{row}" for row in rows], "ra": unknown, "dec": unknown}
+        writer.append(make_galaxies(7, 160)[rows], columns)
+    return path
+
+
+def whitened_cosines(e: Embeddings) -> np.ndarray:
+    """Compare all with all, by a singular value decomposition in double precision."""
+    x = normalised(e.values, 4).astype(np.float64)
+    left, _, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
+    unit = left[:, :10] / np.linalg.norm(left[:, :10], axis=1, keepdims=True)
+    return np.asarray(unit @ unit.T)
 
 
 def search(capsys: pytest.CaptureFixture[str], *arguments: Any) -> dict[str, Any]:
@@ -75,7 +108,7 @@ def test_a_table_is_aligned(embedded: Path, capsys: pytest.CaptureFixture[str]) 
     lines = capsys.readouterr().out.strip("\n").splitlines()
     assert len({len(line) for line in lines[:-1]}) == 1
     assert lines[0].split() == ["id", "rank", "score", "ra", "dec", "separation_arcsec"]
-    assert lines[-1].startswith("12 objects like 1 exemplars: searched 30, score central")
+    assert lines[-1].startswith("12 objects like 1 exemplars: searched 30, score tokens")
 
 
 def test_ways_to_name_one_object(
@@ -120,12 +153,93 @@ def test_what_is_written(
     assert not {"g001", "g002", "g007"} & {r["id"] for r in result}
 
 
+def test_the_default_is_whitened(
+    many: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The list is that of a brute-force reference; the vectors are kept where they were asked."""
+    options = ["--like", "h001,h002", "--unlike", "h007", "--unlike-weight", 0.7, "--top", 99]
+    folder = tmp_path / "kept"
+    result = search(capsys, "--embeddings", many, *options, "--index-folder", folder)
+    assert {"score": "whitened", "axes": 10, "index": "exact"}.items() <= result.items()
+    cosine = whitened_cosines(open_embeddings(many))
+    expected = cosine[:, [1, 2]].mean(axis=1) - 0.7 * cosine[:, 7]
+    expected[[1, 2, 7]] = -np.inf
+    rows = [int(r["id"][1:]) for r in result["results"]]
+    assert rows == np.argsort(-expected)[:99].tolist()
+    np.testing.assert_allclose([r["score"] for r in result["results"]], expected[rows], atol=1e-3)
+    assert (folder / "e.h5.index" / "whitened.json").is_file()
+
+
+def test_a_rule_of_a_whitened_search(
+    many: Path, small_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It scores as the search did, with its weight, on any file of the model."""
+    rule = tmp_path / "rule.json"
+    options = ["--unlike", "h007", "--unlike-weight", 0.9, "--top", 99, "--save", rule]
+    found = search(capsys, "--embeddings", many, "--like", "h001,h002", *options)["results"]
+    e, stored = open_embeddings(many), load_selection(rule)
+    scores = dict(zip(e.id.tolist(), stored.scores(e.values), strict=True))
+    assert [scores[r["id"]] for r in found] == pytest.approx([r["score"] for r in found], abs=1e-5)
+    embed_file(small_run, some_of_many(tmp_path / "few.h5", [3, 5]), tmp_path / "few_e.h5")
+    again = stored.scores(open_embeddings(tmp_path / "few_e.h5").values)
+    assert again.tolist() == pytest.approx([scores["h003"], scores["h005"]], abs=1e-4)
+
+
+def test_images_and_positions_are_whitened_too(
+    many: Path, small_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The picture of an object finds it, and then what its id and its position find."""
+    e = open_embeddings(many)
+    by_id = search(capsys, "--embeddings", many, "--like", "h005", "--top", 6)["results"]
+    place = f"{e.ra[5]} {e.dec[5]:+.6f}"
+    assert search(capsys, "--embeddings", many, "--at", place, "--top", 6)["results"] == by_id
+    picture = some_of_many(tmp_path / "picture.h5", [5])
+    options = ["--image", picture, "--run", small_run, "--top", 7]
+    result = search(capsys, "--embeddings", many, *options)
+    assert result["score"] == "whitened"
+    assert [r["id"] for r in result["results"]] == ["h005", *(r["id"] for r in by_id)]
+    assert result["results"][0]["score"] == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("dense", [True, False])
+def test_tiles_by_exemplars_of_a_survey(
+    many: Path, galaxies: Path, small_run: Path, tmp_path: Path, dense: bool,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Detections are whitened by that survey; a dense search goes by tokens, and says so."""
+    write_tile(tmp_path / "tiles", galaxies)
+    survey = tmp_path / "s.toml"
+    survey.write_text(SURVEY.replace("0.186", "0.1857").replace("cfhtls", "two"))
+    options = ["--tiles", tmp_path / "tiles", "--survey", survey, "--run", small_run, "--top", 3]
+    options += ["--dense"] if dense else ["--workers", "1"]
+    result = search(capsys, "--embeddings", many, "--like", "h005", *options)
+    assert len(result["results"]) == 3
+    assert max(r["score"] for r in result["results"]) <= 1
+    assert result["score"] == ("tokens" if dense else "whitened")
+    assert ["dense search goes by" in note for note in result["notes"]].count(True) == dense
+    tokens = search(capsys, "--embeddings", many, "--like", "h005", *options, "--score", "tokens")
+    assert (tokens["results"] == result["results"]) is dense
+
+
+def test_few_objects_are_searched_by_tokens_and_so_is_their_rule(
+    embedded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """30 are too few to whiten by: said once, and the rule has no whitening."""
+    options = ["--like", "g003", "--save", tmp_path / "s.json"]
+    result = search(capsys, "--embeddings", embedded, *options)
+    assert (result["score"], len(result["notes"])) == ("tokens", 1)
+    assert "too few to whiten" in result["notes"][0]
+    assert load_selection(tmp_path / "s.json").whitening is None
+    by_name = search(capsys, "--embeddings", embedded, *options, "--score", "tokens")
+    assert (by_name["results"], by_name["notes"]) == (result["results"], [])
+
+
 @pytest.mark.parametrize("kind", ["ivf", "ivfpq"])
 def test_an_index_can_be_asked_for(
     embedded: Path, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is kept in the folder given, and gives the list of the exact search."""
-    common = ["--embeddings", embedded, "--like", "g003", "--top", 30]
+    common = ["--embeddings", embedded, "--like", "g003", "--top", 30, "--score", "tokens"]
     exact = search(capsys, *common)
     options = ["--index", kind, "--index-folder", tmp_path / "index"]
     approximate = search(capsys, *common, *options)
@@ -168,7 +282,10 @@ def test_nonsense_is_refused_in_one_line(
         ([*e, "--like", "g001", "--merge", "-1"], "--merge -1"),
         ([*e, "--like", "g001", "--tiles", "t"], "--tiles needs --run RUN"),
         ([*e, "--like", "g001", "--score", "mse"], "--patches all needs --run"),
-        ([*e, "--like", "g001", "--out", "list.docx"], "is not one of .csv"),
+        ([*e, "--like", "g001", "--score", "tokens", "--out", "l.docx"], "is not one of .csv"),
+        ([*e, "--like", "g001", "--index", "ivf"], "--index ivf: for --score tokens"),
+        ([*e, "--like", "g001", "--score", "mae", "--save", "s.json"], "--score whitened or to"),
+        ([*e, "--like", "g001", "--score", "mse", "--unlike", "g002"], "--unlike: has no meaning"),
         ([*e, "--image", "none.fits", "--run", small_run], "none.fits: no such file"),
         ([*e, "--image", "a.fits", "--run", small_run, "--zero-point", "x"], "--zero-point x"),
     ]  # fmt: skip
@@ -210,4 +327,5 @@ def test_real_tiles(
     best = result["results"][0]
     assert np.hypot(best["x"] - galaxy.x, best["y"] - galaxy.y) < 1.5
     assert best["score"] > 0.999
+    assert "by the mean cosine over tokens" in " ".join(result["notes"])
     assert result["results"][1]["score"] < best["score"] - 0.002

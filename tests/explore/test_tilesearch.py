@@ -11,13 +11,16 @@ from astropy.wcs import WCS
 
 from sky_ssl.embedding.store import Embeddings, open_embeddings
 from sky_ssl.errors import InputError
+from sky_ssl.explore.axes import principal_axes
 from sky_ssl.explore.densesearch import search_dense, shift, shifted_queries
 from sky_ssl.explore.embedder import Embedder, open_embedder
 from sky_ssl.explore.search import Results, query_vector
 from sky_ssl.explore.tilesearch import Query, make_cutter, search_detections
+from sky_ssl.explore.whitening import Whitening
 from sky_ssl.sky.cutoutset import open_cutouts
 from sky_ssl.sky.survey import Survey, parse_survey
 from sky_ssl.sky.tiles import find_tiles
+from sky_ssl.sky.tilework import TileHandle, opened
 
 UNKNOWN = np.array([np.nan])
 # top left corners (y, x) of the 48-pixel cutouts g001 to g004 on a tile, on no grid of patches
@@ -131,6 +134,27 @@ def test_an_object_on_two_tiles_is_found_once(
     without, *_ = run(tmp_path / "tiles", embedder, e, 1, dense=dense, k=30, **place)
     assert without.separation_arcsec.min() > 1
     assert without.ids[0] != one.ids[0]
+
+
+def test_detections_are_scored_by_whitened_vectors(
+    tmp_path: Path, galaxies: Path, embedder: Embedder, e: Embeddings
+) -> None:
+    """Each by the cosine of what is cut where it was found, in double precision."""
+    write_tile(tmp_path / "tiles", galaxies)
+    axes = principal_axes(e.values, 4, 6)
+    whitening = Whitening(axes, axes.project(e.values).std(axis=0))
+    vector = query_vector(e.values[[1]], None, 4, whitening=whitening)
+    tiles, _ = find_tiles([tmp_path / "tiles"], survey())
+    cutter = make_cutter(embedder, survey())
+    query = Query(vector, UNKNOWN, UNKNOWN, whitening)
+    results, _, _ = search_detections(tiles, survey(), cutter, query, k=4)
+    with opened(TileHandle(tiles[0], survey(), False)) as tile:
+        vectors = embedder.embed(cutter.cut(tile, results.x, results.y))
+    w = whitening.apply(np.concatenate([e.values[[1]], vectors])).astype(np.float64)
+    unit = w / np.linalg.norm(w, axis=1, keepdims=True)
+    np.testing.assert_allclose(results.scores, unit[1:] @ unit[0], atol=1e-4)
+    by_tokens, *_ = run(tmp_path / "tiles", embedder, e, 1, dense=False, k=4)
+    assert np.abs(by_tokens.scores - results.scores).max() > 0.01
 
 
 def test_tiles_without_positions(
