@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from app import cache, frame, state
@@ -143,7 +144,7 @@ def _pictures(
         masked.draw_residual(residual[place, draw], image, bands),
     ]
     if len(hidden) > 1:
-        mean = found.filled[place].mean(axis=0)
+        mean = found.mean[place]
         every = hidden.any(axis=0)
         pictures.append(masked.draw_made(image, mean, every, sigma, bands, light, tint=False))
         pictures.append(masked.draw_spread(found.spread[place], image, sigma, bands))
@@ -163,6 +164,8 @@ def _say(found: Any, place: int) -> None:
 
 def digits(value: float) -> str:
     """Write a number with three digits that count, never in powers of ten."""
+    if not np.isfinite(value):
+        return "none"
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
@@ -180,11 +183,20 @@ def scales(found: Any) -> None:
         right.caption("spread of the draws, 0 to 2 sky noise")
 
 
-def table(found: Any) -> Any:
-    """Give the agreement by band."""
+def table(found: Any) -> pd.DataFrame:
+    """Give the agreement by band, with sensible digits."""
     from sky_ssl.explore.hiding import agreement_by_band
 
-    return agreement_by_band(found)
+    frame_ = agreement_by_band(found)
+    return pd.DataFrame(
+        {
+            "band": frame_["band"],
+            "χ² of the reconstruction": [digits(x) for x in frame_["reconstruction"]],
+            "χ² of a blank sky": [digits(x) for x in frame_["blank sky"]],
+            "expected": [f"1 ± {x:.2g}" for x in frame_["error"]],
+            "hidden pixels": [f"{x:,}" for x in frame_["hidden pixels"]],
+        }
+    )
 
 
 def has_cutouts() -> bool:

@@ -7,6 +7,7 @@ from app.darkroom import COLOUR
 from app.words import plain
 from sky_ssl.errors import InputError
 
+_SEED = "darkroom seed"
 _CHI2 = """
 χ² is the mean squared difference between reconstruction and image over the hidden pixels with
 data, in units of the sky noise. A model that knew the object exactly would reach 1, since the noise
@@ -19,7 +20,7 @@ it. *Blank sky* is what an empty reconstruction would score.
 def instrument() -> None:
     """Controls and pictures; a change reruns this much and no more."""
     room = state.now().darkroom
-    first = st.columns([2.2, 1.8, 1.4, 1.3, 1.6], vertical_alignment="bottom")
+    first = st.columns([2.2, 1.8, 1.4, 1.3, 1.3, 1.9], vertical_alignment="bottom")
     names = [run.name for run in runs]
     run = darkroom.run_of(room, runs)
     chosen = first[0].selectbox("Model", names, names.index(run.name), key="darkroom run")
@@ -27,7 +28,8 @@ def instrument() -> None:
     at = options.index(room.objects) if room.objects in options else 0
     kind = first[1].selectbox("Objects", options, at, key="darkroom objects")
     count = first[2].number_input("How many", 1, darkroom.MOST, room.count, key="darkroom count")
-    seed = first[3].number_input("Seed", 0, 2**31 - 1, room.seed, key="darkroom seed")
+    st.session_state.setdefault(_SEED, room.seed)
+    seed = first[3].number_input("Seed", 0, 2**31 - 2, key=_SEED)
     first[4].button(
         "Next seed",
         on_click=_again,
@@ -66,7 +68,7 @@ def instrument() -> None:
     tint = second[6].toggle("Tint", room.tint, key="darkroom tint", help="Tint the hidden part")
     draw = 1
     if draws > 1:
-        draw = st.slider("Draw shown", 1, draws, min(room.draw, draws), key="darkroom draw")
+        draw = first[5].slider("Draw shown", 1, draws, min(room.draw, draws), key="darkroom draw")
     darkroom.keep(
         run=chosen,
         objects=kind,
@@ -103,8 +105,7 @@ def instrument() -> None:
 
 
 def _again() -> None:
-    darkroom.keep(seed=state.now().darkroom.seed + 1)
-    st.session_state.pop("darkroom seed", None)
+    st.session_state[_SEED] = state.now().darkroom.seed + 1
 
 
 runs = darkroom.runs()

@@ -51,6 +51,7 @@ class Filled:
     images: Floats  # (B, C, H, W) physical, NaN = no data
     hidden: Flags  # (B, M, C, H, W)
     filled: Floats  # (B, M, C, H, W) visible pixels as given; hidden and missing from the model
+    mean: Floats  # (B, C, H, W) of the draws that hide a pixel; as given where none does
     spread: Floats  # (B, C, H, W) deviation between draws that hide the pixel; NaN for fewer than 2
     sigma: npt.NDArray[np.float64]  # (C,) sky noise, in the unit of the images
     bands: tuple[str, ...]
@@ -137,10 +138,12 @@ def fill_hidden(
         reconstruct(model, a, m) for a, m in zip(given.split(step), masks.split(step), strict=True)
     ]
     noise = model.sky_sigma.cpu().numpy() if sigma is None else sigma
+    mean = torch.cat([p.mean for p in parts]).numpy()
     return Filled(
         images=images,
         hidden=torch.cat([p.hidden for p in parts]).numpy(),
         filled=torch.cat([p.filled for p in parts]).numpy(),
+        mean=np.where(np.isnan(mean), images, mean),
         spread=torch.cat([p.spread for p in parts]).numpy(),
         sigma=usable_sigma(noise),
         bands=tuple(bands),

@@ -70,6 +70,15 @@ def test_hidden_pixels_are_not_looked_at(model: SimMIM, images: np.ndarray, hidi
             assert np.array_equal(pair[0][1], pair[1][1])
 
 
+def test_the_mean_of_draws_is_the_models_alone(model: SimMIM, images: np.ndarray) -> None:
+    """Draws in which a pixel is visible do not count, so that the truth does not shine through."""
+    found = fill_hidden(model, images, [0, 1, 2], Hiding(0.5, draws=4), bands=BANDS)
+    count = found.hidden.sum(axis=1)
+    made = np.where(found.hidden, found.filled, 0).sum(axis=1) / np.maximum(count, 1)
+    np.testing.assert_allclose(found.mean, np.where(count > 0, made, images), rtol=1e-4, atol=1e-4)
+    assert np.isnan(found.spread[count < 2]).all()
+
+
 def test_masks_hang_on_seed_object_and_draw(model: SimMIM) -> None:
     """Not on what stands beside it, nor on how many draws there are; the share is as asked for."""
     few = draw_masks(model, [5, 8], Hiding(0.5, draws=2), BANDS)
@@ -182,4 +191,5 @@ def test_the_inspected_object_can_be_chosen(
     before = words(at)
     next(b for b in at.button if b.label == "Next seed").click().run()
     assert at.session_state["sky"].darkroom.seed == 6
+    assert at.number_input(key="darkroom seed").value == 6
     assert words(at) != before
