@@ -4,6 +4,7 @@ Everybody gets the same objects: arrays here are read only. Keys hold the time o
 change, so what was replaced on the disk is opened anew.
 """
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -325,3 +326,99 @@ def tiles(path: Path, survey: str) -> tuple[pd.DataFrame, list[str]]:
     found, notes = find_tiles([path], load_survey(survey))
     rows = {"tile": [t.name for t in found], "bands": [" ".join(t.files) for t in found]}
     return pd.DataFrame(rows), notes
+
+
+def current(place: str, task: str, fingerprint: str) -> pd.DataFrame:
+    """Give the labels of each labeller in force of a task, with where they are from."""
+    return _current(place, task, fingerprint, ledger(place).last_event())
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _current(place: str, task: str, fingerprint: str, newest: int) -> pd.DataFrame:
+    return ledger(place).current(task=task, dataset=fingerprint)
+
+
+def audit(place: str, task: str, fingerprint: str) -> pd.DataFrame:
+    """Give the objects of the audit samples of a task, with their labels."""
+    return _audit(place, task, fingerprint, ledger(place).last_event())
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _audit(place: str, task: str, fingerprint: str, newest: int) -> pd.DataFrame:
+    from sky_ssl.explore.audit import audit_labels
+
+    return audit_labels(ledger(place), task=task, dataset=fingerprint)
+
+
+def live(path: Path, rows: npt.NDArray[np.int64], labels: npt.NDArray, question: Any) -> Any:
+    """Fit a probe to labels, and score every object; anew when a label that it uses changed."""
+    content = hashlib.sha256(rows.tobytes() + "\n".join(map(str, labels)).encode()).hexdigest()
+    return _live(path, stamp(path), content, question, rows, labels)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _live(
+    path: Path,
+    changed: _Stamp,
+    content: str,
+    question: Any,
+    _rows: npt.NDArray[np.int64],
+    _labels: npt.NDArray,
+) -> Any:
+    from sky_ssl.explore.liveprobe import ask
+
+    return ask(data(path).embeddings, _rows, _labels, question)
+
+
+def probability(probe: Any, prevalence: Any) -> npt.NDArray[np.float32]:
+    """Give the probability of every object by a probe, in a sky with a prevalence."""
+    return _probability(probe.key, prevalence, probe)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _probability(key: str, prevalence: Any, _probe: Any) -> npt.NDArray[np.float32]:
+    found: npt.NDArray[np.float32] = _probe.probability(prevalence)
+    found.flags.writeable = False
+    return found
+
+
+def probability_colours(probe: Any, prevalence: Any) -> Colouring:
+    """Colour the objects of a data set by probability."""
+    return _probability_colours(probe.key, prevalence, probe)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _probability_colours(key: str, prevalence: Any, _probe: Any) -> Colouring:
+    found = probability(_probe, prevalence)
+    most = float(np.nanmax(found)) if np.isfinite(found).any() else 1.0
+    return colour_numbers(found, 0.0, max(most, 1e-6))
+
+
+def later(kind: str, key: str, work: Any) -> Any:
+    """Start work beside the pages, or find it; the newest of a kind stops the older."""
+    found = _later(kind, key, work)
+    if found.is_stopped:
+        _later.clear(kind, key, work)
+        found = _later(kind, key, work)
+    return found
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _later(kind: str, key: str, _work: Any) -> Any:
+    from app.later import Later
+
+    return Later(kind, _work)
+
+
+def history(place: str, task: str, fingerprint: str, most: int) -> pd.DataFrame:
+    """Give the newest events of a task, the newest first."""
+    return _history(place, task, fingerprint, most, ledger(place).last_event())
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _history(place: str, task: str, fingerprint: str, most: int, newest: int) -> pd.DataFrame:
+    from app.labelling import tidy
+
+    # a hundred times as many, since events of other tasks lie between
+    found = ledger(place).history(since=newest - 100 * most, task=task, dataset=fingerprint)
+    return tidy(found.tail(most))

@@ -11,6 +11,7 @@ from sky_ssl.explore.dataset import DataSet
 PAGES = {
     "Home": "What is here, and where to begin",
     "Map": "Look, lasso, label",
+    "Probe": "Label, and see what the labels teach",
     "Search": "Objects like a few exemplars, and unlike others",
     "Candidates": "A ranked list by a rule: vet it, compare it, take it away",
     "Reconstructions": "What the model makes of what it is not shown",

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import cache, objects, state
 from app.components.gallery_view import draw_gallery
+from app.words import percent
 from sky_ssl.explore.candidatecolumns import as_dms, as_hms
 from sky_ssl.explore.dataset import DataSet
 from sky_ssl.explore.labels import Ledger, Origin
@@ -49,7 +50,8 @@ def labels_by_row(data: DataSet) -> np.ndarray:
 def write_labels(data: DataSet, rows: list[int], label: str | None) -> None:
     """Label objects of the present task; None clears."""
     now, e = state.now(), data.embeddings
-    chosen = now.chosen
+    # what lies outside the chosen objects is not from the lasso, search or audit that chose them
+    chosen = now.chosen if now.chosen is not None and np.isin(rows, now.chosen.rows).all() else None
     origin = Origin(
         now.labeller,
         source=chosen.source if chosen else "click",
@@ -61,17 +63,40 @@ def write_labels(data: DataSet, rows: list[int], label: str | None) -> None:
     ledger().label(ids, label, task=task().name, origin=origin, ra=e.ra[rows], dec=e.dec[rows])
 
 
-def gallery(path: Path, data: DataSet, *, key: str, height: int = 420) -> None:
-    """Show the chosen objects, to be labelled by single keys."""
+def gallery(
+    path: Path,
+    data: DataSet,
+    *,
+    key: str,
+    height: int = 420,
+    probability: np.ndarray | None = None,
+    empty: str = "Nothing is chosen: draw a lasso on the map, or search.",
+) -> None:
+    """Show the chosen objects, to be labelled by single keys.
+
+    Args:
+        path, data: the data set.
+        key: of the component.
+        height: in pixels.
+        probability: (N,) by the probe, shown and sorted by where the session wants it; not in an
+            audit, which is labelled blind.
+        empty: what to say where nothing is chosen.
+    """
     chosen, e = state.now().chosen, data.embeddings
     present = task()
     labels, colours = labels_by_row(data), present.colours
-    rows = chosen.rows[:MOST_SHOWN] if chosen else []
+    rows = chosen.rows if chosen else np.zeros(0, dtype=np.int64)
+    texts = [f"{score:.3f}" for score in _scores(chosen)]
+    if probability is not None and chosen is not None and chosen.source != "audit":
+        if state.now().probing.sort:
+            rows = rows[np.argsort(-np.nan_to_num(probability[rows], nan=-1), kind="stable")]
+        texts = [percent(float(p)) for p in probability[rows[:MOST_SHOWN]]]
+    rows = rows[:MOST_SHOWN]
     items = [
         {
             "row": int(row),
             "name": str(e.id[row]),
-            "text": "" if chosen is None or chosen.scores is None else f"{chosen.scores[i]:.3f}",
+            "text": texts[i] if i < len(texts) else "",
             "label": str(labels[row]),
             "colour": colours.get(str(labels[row]), "#9ca3af"),
         }
@@ -89,7 +114,7 @@ def gallery(path: Path, data: DataSet, *, key: str, height: int = 420) -> None:
         task=present,
         key=key,
         height=height,
-        empty="Nothing is chosen: draw a lasso on the map, or search.",
+        empty=empty,
         on={
             "label": label,
             "open": lambda event: state.look_at(str(e.id[int(event["row"])]), fly=True),
@@ -98,6 +123,12 @@ def gallery(path: Path, data: DataSet, *, key: str, height: int = 420) -> None:
             "redo": lambda event: _said(ledger().redo(origin=origin), "restored"),
         },
     )
+
+
+def _scores(chosen: state.Chosen | None) -> np.ndarray:
+    if chosen is None or chosen.scores is None:
+        return np.zeros(0)
+    return np.asarray(chosen.scores[:MOST_SHOWN])
 
 
 def _rows(event: dict[str, Any], count: int) -> list[int]:

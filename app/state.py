@@ -68,6 +68,19 @@ class Darkroom:
 
 
 @dataclass(frozen=True)
+class Probing:
+    """What the probe looks for, and how its answers are used."""
+
+    positive: str = ""  # label; empty = the first of the task
+    left_out: tuple[str, ...] | None = None  # labels of neither side; None = those named unsure
+    share: str = ""  # of positives in this sky, as typed; empty = from an audit, else the labels
+    threshold: float | None = None  # least probability; None = that of the best F1
+    sort: bool = False  # galleries by probability
+    queue: str = "uncertainty"
+    count: int = 60  # objects of a queue
+
+
+@dataclass(frozen=True)
 class State:
     """All of it."""
 
@@ -83,6 +96,7 @@ class State:
     top: int = 25  # how many a search finds
     listing: Listing = Listing()
     darkroom: Darkroom = Darkroom()
+    probing: Probing = Probing()
     runs: tuple[str, ...] = ()  # names of the training runs that are compared
     chosen: Chosen | None = None
     fly: int = 0  # counts up when the map is to fly to the object

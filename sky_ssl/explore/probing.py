@@ -28,7 +28,7 @@ from sky_ssl.sky.coords import first_of_each, sky_blocks, unit_vectors
 TASKS = ("classify", "regress", "redshift")
 MOST_LABELS = 50_000
 _BLOCKS = (1.0, 0.5, 0.25, 0.1)  # degrees
-_BUFFER = 0.05  # degrees between training and test, as in sky/splits.py
+BUFFER = 0.05  # degrees between training and test, as in sky/splits.py
 _SAME_ARCSEC = 1.0
 
 
@@ -100,8 +100,8 @@ def load_problem(
         notes += biased_sources(table["source"].iloc[use])
     ra, dec = _positions(e, table, match.rows)
     rows, y, ra, dec = match.rows[use], y[use], ra[use], dec[use]
-    keep = _one_each(rows, y, ra, dec, task, notes)
-    keep = keep[_finite(e, rows[keep], notes)]
+    keep = one_each(rows, y, ra, dec, task, notes)
+    keep = keep[finite_rows(e, rows[keep], notes)]
     if len(keep) > MOST_LABELS:
         notes.append(f"{len(keep)} labels: a random {MOST_LABELS} of them are used")
         chosen = np.random.default_rng(seed).permutation(len(keep))[:MOST_LABELS]
@@ -114,7 +114,7 @@ def load_problem(
     elif len(y) < 2:
         raise InputError(f"{labels}: {len(y)} value of {column!r}; a probe needs at least two")
     groups, split = sky_groups(ra, dec, e.tile[rows], y if task == "classify" else None, folds)
-    apart = Apart(unit_vectors(ra, dec), float(np.radians(_BUFFER)))
+    apart = Apart(unit_vectors(ra, dec), float(np.radians(BUFFER)))
     placed = groups is not None and np.isfinite(ra).any()
     return Problem(
         e, column, task, rows, y, *names, groups, apart if placed else None, split, notes
@@ -159,7 +159,7 @@ def _positions(
     return places[0], places[1]
 
 
-def _one_each(
+def one_each(
     rows: npt.NDArray[np.int64],
     y: npt.NDArray,
     ra: npt.NDArray[np.float64],
@@ -207,7 +207,9 @@ def _owners(
     return owner
 
 
-def _finite(e: Embeddings, rows: npt.NDArray[np.int64], notes: list[str]) -> npt.NDArray[np.bool_]:
+def finite_rows(
+    e: Embeddings, rows: npt.NDArray[np.int64], notes: list[str]
+) -> npt.NDArray[np.bool_]:
     """Say which objects have an embedding without NaN."""
     good = np.ones(len(rows), dtype=bool)
     for start in range(0, len(rows), 16_384):

@@ -56,11 +56,15 @@ def embed_upload(
         return exemplars_of_pictures(embedder, replace(pictures, notes=notes))
 
 
-def read_upload(name: str, content: bytes) -> pd.DataFrame:
+def read_upload(name: str, content: bytes, *, need_positions: bool = True) -> pd.DataFrame:
     """Read an uploaded catalogue, see `objects.read_objects`.
 
+    Args:
+        name, content: of the file.
+        need_positions: refuse one where ids alone say which objects are meant.
+
     Raises:
-        InputError: not a catalogue, or none with positions.
+        InputError: not a catalogue, or none with positions where these are needed.
     """
     with _kept(name, content) as (path, folder):
         try:
@@ -68,7 +72,7 @@ def read_upload(name: str, content: bytes) -> pd.DataFrame:
         except InputError as error:
             raise InputError(_as_known(str(error), folder)) from None
     table.attrs["notes"] = [_as_known(note, folder) for note in table.attrs.get("notes", [])]
-    if not (table["ra"].notna() & table["dec"].notna()).any():
+    if need_positions and not (table["ra"].notna() & table["dec"].notna()).any():
         raise InputError(f"{path.name}: no object in it has a position")
     return table
 

@@ -1,0 +1,158 @@
+"""What to label next, and who labelled what when."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import cache, panels, probeview, state
+from app.words import plain
+from sky_ssl.errors import InputError
+from sky_ssl.explore.audit import draw_audit
+from sky_ssl.explore.dataset import DataSet
+from sky_ssl.explore.labelmatch import DataSet as Objects
+from sky_ssl.explore.labels import Origin, Written
+from sky_ssl.explore.liveprobe import QUEUES, Live, next_rows
+
+_SAID = "labelling said"  # what the last action did or could not do: a callback must not draw
+_WHAT = {
+    "uncertainty": "most uncertain",
+    "margin": "closest two labels",
+    "diversity": "diverse",
+    "top": "likeliest",
+}
+
+
+def queues(path: Path, data: DataSet, probe: Live) -> None:
+    """Offer what to label next; it becomes the selection that galleries and the map show."""
+    columns = st.columns([3.4, 1.1, 1.4, 1.7, 1.5], vertical_alignment="bottom")
+    now, known = state.now().probing, probeview.strategies(probe)
+    strategy = columns[0].segmented_control(
+        "Label these next",
+        known,
+        default=now.queue if now.queue in known else known[0],
+        required=True,
+        key="queue",
+        format_func=lambda name: _WHAT[name],
+        help="; ".join(f"{_WHAT[name]}: {QUEUES[name]}" for name in known),
+    )
+    count = columns[1].number_input("How many", 1, 600, now.count, 10, key="queue count")
+    probeview.keep(queue=strategy, count=int(count))
+    columns[2].button(
+        "Fetch", type="primary", on_click=fetch, args=(path, data), key="fetch",
+        use_container_width=True, icon=":material/playlist_add:",
+    )  # fmt: skip
+    left = waiting(data)
+    columns[3].button(
+        f"Audit sample ({len(left)} left)" if len(left) else "Audit sample",
+        on_click=audit,
+        args=(data,),
+        key="audit",
+        use_container_width=True,
+        icon=":material/casino:",
+        help="Objects drawn at random and remembered in the ledger, to be labelled blind: they "
+        "alone tell how frequent something is, and how pure a selection",
+    )
+    sort = columns[4].toggle(
+        "By probability", now.sort, key="probe sort", help="Sort the gallery by the probe"
+    )
+    probeview.keep(sort=sort)
+    chosen = state.now().chosen
+    words = f"**{len(chosen.rows):,}** in the gallery: {chosen.name}" if chosen else ""
+    if chosen is not None and chosen.source == "audit":
+        words += "; without probabilities and in random order, so that you label blind"
+    if words:
+        st.caption(words)
+    said, failed = st.session_state.pop(_SAID, ("", False))
+    if failed:
+        st.error(plain(said), icon=":material/error:")
+    elif said:
+        st.toast(said)
+
+
+def fetch(path: Path, data: DataSet) -> None:
+    """Choose what to label next."""
+    now, probe = state.now().probing, probeview.live(path, data)
+    known = probeview.strategies(probe)
+    strategy = now.queue if now.queue in known else known[0]
+    rows = next_rows(strategy, now.count, probe, seed=len(probe.rows))
+    state.choose(state.Chosen(rows, "review", f"{_WHAT[strategy]}, without a label"))
+
+
+def waiting(data: DataSet) -> list[int]:
+    """Give the rows of the audit samples that have no label yet."""
+    sample = cache.audit(panels.ledger_place(), panels.task().name, data.fingerprint)
+    return [data.row_of[i] for i in sample["id"][sample["label"] == ""] if i in data.row_of]
+
+
+def audit(data: DataSet) -> None:
+    """Go on with the audit sample, or draw one."""
+    rows = waiting(data)
+    if not rows:
+        e = data.embeddings
+        origin = Origin(state.now().labeller, "audit", data.fingerprint, model=data.model)
+        try:
+            draw_audit(
+                panels.ledger(),
+                Objects(data.fingerprint, e.id, e.ra, e.dec),
+                min(state.now().probing.count, len(data)),
+                task=panels.task().name,
+                origin=origin,
+            )
+        except InputError as error:
+            st.session_state[_SAID] = (str(error), True)
+            return
+        rows = waiting(data)
+    state.choose(state.Chosen(np.array(rows, dtype=np.int64), "audit", "audit sample"))
+
+
+def switch(back: bool) -> None:
+    """Undo or redo the last action of this labeller."""
+    origin = Origin(state.now().labeller)
+    done: Written = (
+        panels.ledger().undo(origin=origin) if back else panels.ledger().redo(origin=origin)
+    )
+    n, what = len(done.events), "undone" if back else "restored"
+    words = f"{n} label{'s' * (n != 1)} {what}" if n else f"nothing to be {what}"
+    st.session_state[_SAID] = (words, False)
+
+
+def history(data: DataSet, most: int = 200) -> None:
+    """Show who labelled what when, the newest first."""
+    with st.expander("Who labelled what when", icon=":material/history:"):
+        columns = st.columns([1, 1, 6])
+        columns[0].button("Undo", on_click=switch, args=(True,), key="undo", icon=":material/undo:",
+                          use_container_width=True)  # fmt: skip
+        columns[1].button("Redo", on_click=switch, args=(False,), key="redo",
+                          icon=":material/redo:", use_container_width=True)  # fmt: skip
+        found = cache.history(panels.ledger_place(), panels.task().name, data.fingerprint, most)
+        if not len(found):
+            st.caption("No event yet. Labels, undo and audit samples all leave one here.")
+            return
+        st.dataframe(found, hide_index=True, height=280, column_config=_columns())
+        st.caption(f"The newest {len(found):,} events of the task; `sky-ssl labels export --all` "
+                   "writes all of them.")  # fmt: skip
+
+
+def _columns() -> dict[str, object]:
+    return {
+        "time": st.column_config.DatetimeColumn("time", format="YYYY-MM-DD HH:mm:ss"),
+        "event": st.column_config.NumberColumn("event", format="%d"),
+    }
+
+
+def tidy(found: pd.DataFrame) -> pd.DataFrame:
+    """Order events for reading: the newest first, and the columns that one looks for."""
+    names = [
+        "time",
+        "labeller",
+        "kind",
+        "label",
+        "object_id",
+        "source",
+        "selection",
+        "note",
+        "event",
+    ]
+    return found[names].iloc[::-1].rename(columns={"object_id": "object", "kind": "what"})
