@@ -157,7 +157,6 @@ def _delete(path: Path) -> None:
     busy = [place for job in jobsboard.running() if (place := written_by(job.command))]
     remove(state.workspace(), path, busy)
     st.session_state.pop(_TABLE, None)
-    st.toast("deleted")
 
 
 def size(bytes_: int) -> str:

@@ -15,14 +15,20 @@ from sky_ssl.jobs import Job, JobState, start_job, state_of, stop_job
 
 _EVERY = 1.0  # seconds between two looks
 _RUNNING, _OVER = "jobs seen running", "jobs seen ending"
+_SAID = "what a button did"
 _GRACE = 60.0  # seconds that a job has to write what it must
 
 
 def start(title: str, command: Sequence[str]) -> Job:
-    """Start a command as a job of the workspace, and say so."""
-    job = start_job(state.workspace().jobs, title, command)
-    st.toast(f"started: {title}")
-    return job
+    """Start a command as a job of the workspace; the next `notice` says so."""
+    st.session_state[_SAID] = f"started: {title}"
+    return start_job(state.workspace().jobs, title, command)
+
+
+def notice() -> None:
+    """Say what a button did: a callback must not draw."""
+    if said := st.session_state.pop(_SAID, ""):
+        st.toast(plain(said))
 
 
 def stop(job: Job) -> None:
@@ -42,6 +48,7 @@ def running() -> list[Job]:
 
 def board() -> None:
     """Show the jobs that run, if any, and how those ended that ran when this session looked."""
+    notice()
     now = _look()
     for job in [job for job in jobsview.jobs() if job.folder.name in _ended()]:
         _tell(job)

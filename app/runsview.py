@@ -267,7 +267,9 @@ def weights(chosen: list[Run]) -> None:
                 "run": run.name,
                 "step": w.step,
                 "used": "best" if w.is_best else "",
-                "validation loss": w.metrics.get("validation_loss"),
+                "validation loss": f"{w.metrics['validation_loss']:.4f}"
+                if "validation_loss" in w.metrics
+                else "",
                 "size": f"{w.bytes / 1e6:.1f} MB",
                 "written": jobsboard.moment(w.changed),
                 "sha256 of the weights": w.sha256,

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import runform, runsview
+from app import jobsboard, runform, runsview
 
 _EVERY = 2.0  # seconds between two looks at what runs
 
@@ -15,11 +15,12 @@ if known:
 
     def now() -> None:
         """Show how the chosen runs stand; again and again while one runs."""
+        jobsboard.notice()
+        if live != any(runsview.standing(path).is_live for path in runsview.runs()):
+            st.rerun()
         standing = [runsview.standing(path) for path in paths]
         for one in standing:
             runsview.stand(one)
-        if live and not any(runsview.standing(path).is_live for path in known):
-            st.rerun()
         if standing:
             runsview.charts([one.run for one in standing], log=log)
         else:
@@ -27,6 +28,7 @@ if known:
 
     st.fragment(now, run_every=_EVERY if live else None)()
 else:
+    jobsboard.notice()
     st.info("No runs in this workspace yet: start one here.", icon=":material/info:")
 with st.expander("Start a run", expanded=not known, icon=":material/add:"):
     runform.form()

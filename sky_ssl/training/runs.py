@@ -70,9 +70,10 @@ class Run:
         recent = lines.tail(_RECENT)
         if len(recent) < 2:
             return float("nan")
-        passed = float(recent["time"].iloc[-1] - recent["time"].iloc[0])
-        steps = int(recent["step"].iloc[-1] - recent["step"].iloc[0])
-        return passed / steps * max(0, self.steps - self.done) if steps > 0 else float("nan")
+        steps = recent["step"].diff().iloc[1:]
+        # the median passes over the pause of a run that was stopped
+        pace = float((recent["time"].diff().iloc[1:] / steps)[steps > 0].median())
+        return pace * max(0, self.steps - self.done)
 
 
 def list_runs(*folders: Path) -> list[Path]:
