@@ -82,7 +82,7 @@ def blocks(values: Floats, progress: Progress | None = None) -> Iterator[tuple[i
         stop = min(start + step, N)
         yield start, _single(values[start:stop])
         if stop % release == 0 or stop == N:
-            _give_back(values[(stop - 1) // release * release : stop])
+            give_back(values[(stop - 1) // release * release : stop])
         if progress:
             progress(stop, N)
 
@@ -101,7 +101,7 @@ def _single(block: Floats) -> Vectors:
     return result
 
 
-def _give_back(block: Floats) -> None:
+def give_back(block: Floats) -> None:
     """Let go of the pages of a piece of a read-only memory map; they stay in the file's cache."""
     owner: Any = block
     while isinstance(owner, np.ndarray):

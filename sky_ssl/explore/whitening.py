@@ -23,6 +23,8 @@ ROWS_PER_AXIS = 16
 """Objects that it takes to know how wide an axis is; with fewer a few nearest all look alike."""
 FEWEST = 64
 """Objects that it takes to whiten at all."""
+_SAMPLE_BYTES = 128 << 20
+_AT_ONCE = 256  # rows read before their pages, and those that come along with them, are let go
 _FLOOR = 1e-6  # narrower than this are the rounding errors of sums in float32
 
 
@@ -77,9 +79,9 @@ def fit_whitening(values: Floats, tokens: int, count: int = AXES) -> Whitening:
     Returns:
         No axes at all for fewer than 64 objects, or if they are all the same.
     """
-    N = len(values)
-    axes = principal_axes(values, tokens, count)
-    sample = axes.project(values[:: -(-N // SAMPLE) or 1])  # the rows that the axes are found on
+    rows = _spread(values)
+    axes = principal_axes(rows, tokens, count)
+    sample = axes.project(rows)
     sample = sample[np.isfinite(sample).all(axis=1)]
     most = len(sample) // ROWS_PER_AXIS if len(sample) >= FEWEST else 0
     if not most:
@@ -89,6 +91,18 @@ def fit_whitening(values: Floats, tokens: int, count: int = AXES) -> Whitening:
     rounding = np.finfo(values.dtype).eps / values.shape[1] ** 0.5
     known = deviation > max(_FLOOR, rounding)
     return _first(axes, deviation[: len(known) if known.all() else int(np.argmin(known))])
+
+
+def _spread(values: Floats) -> Floats:
+    """Read rows spread evenly over (N, D), letting go of the pages of a memory map."""
+    N, D = values.shape
+    step = -(-N // max(FEWEST, min(SAMPLE, _SAMPLE_BYTES // max(values.itemsize * D, 1)))) or 1
+    sample = np.empty((-(-N // step), D), values.dtype)
+    for start in range(0, len(sample), _AT_ONCE):
+        span = values[start * step : (start + _AT_ONCE) * step]
+        sample[start : start + _AT_ONCE] = span[::step]
+        similarity.give_back(span)
+    return sample
 
 
 def _first(axes: Axes, deviation: npt.NDArray[np.float64]) -> Whitening:

@@ -1,6 +1,8 @@
 """Whitened vectors on disk: made once, grown, made anew when they no longer belong."""
 
 import json
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -33,6 +35,23 @@ def write(path: Path, values: np.ndarray) -> Embeddings:
 def files(e: Embeddings) -> dict[str, int]:
     """Give what is kept, by name, with the time of writing."""
     return {p.name: p.stat().st_mtime_ns for p in Path(f"{e.path}.index").iterdir()}
+
+
+PEAK = """
+import re, sys
+from pathlib import Path
+from sky_ssl.embedding.store import open_embeddings
+from sky_ssl.explore.whitened import open_whitened
+
+def memory(line):
+    return 1024 * int(re.search(line + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+e = open_embeddings(sys.argv[1])
+Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
+before = memory("VmRSS")
+assert len(open_whitened(e).whitening) == 32
+print(memory("VmHWM") - before)
+"""
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
@@ -164,3 +183,20 @@ def test_two_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
     assert len(made) == 4
     for values in [*made, open_whitened(e).values]:
         np.testing.assert_array_equal(values, expected)
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads the peak of Linux")
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    """Whitening 300,000 x 256 (307 MB) takes the sample for the axes and little more."""
+    path, block = tmp_path / "e.h5", np.resize(VALUES, (3000, 256))
+    block += np.random.default_rng(1).normal(0, 0.1, block.shape).astype(np.float32)
+    columns = {
+        "id": np.arange(300_000).astype(str), "ra": np.zeros(300_000), "dec": np.zeros(300_000),
+        "tile": np.full(300_000, ""),
+    }  # fmt: skip
+    parts = (block for _ in range(100))
+    write_embeddings(path, parts, (300_000, 256), dtype="float32", columns=columns, attributes={})
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, str(path)], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 180e6
