@@ -95,10 +95,16 @@ def map_file(
     if s.onto is not None:
         made = _placed(e, open_map(s.onto), s.reference, threads, progress)
     else:
-        warm = None if s.warm is None else _old_positions(e, open_map(s.warm))
+        warm, rate = _warm(e, s.warm)
         tokens = token_count(e.attributes, e.values.shape[1])
         try:
-            made = make_map(e.values, tokens, o, warm=warm, threads=threads, progress=progress)
+            made = make_map(
+                *(e.values, tokens, o),
+                warm=warm,
+                warm_rate=rate,
+                threads=threads,
+                progress=progress,
+            )
         except InputError as error:
             raise InputError(f"{embeddings}: {error}") from None
     columns = {"id": e.id, "ra": e.ra, "dec": e.dec, "how": made.how}
@@ -140,13 +146,22 @@ def rows_of(ids: npt.NDArray, among: npt.NDArray) -> npt.NDArray[np.int64]:
     return np.where(names[place_] == ids.astype(str), first[place_], -1).astype(np.int64)
 
 
-def _old_positions(e: Embeddings, old: SkyMap) -> Positions:
-    """Give the positions (N, 2) that objects have in an older map, NaN for those it lacks."""
+def _warm(e: Embeddings, path: Path | None) -> tuple[Positions | None, float]:
+    """Give the positions (N, 2) that objects have in an older map, NaN for those it lacks.
+
+    With them comes the rate to go on at: a map of the same model is nearly right already, one of
+    another model has to move.
+    """
+    if path is None:
+        return None, 1.0
+    old = open_map(path)
     rows = rows_of(e.id, old.id)
     known = (rows >= 0) & (old.how[rows] != NO_VECTOR)
     if not known.any():
         raise InputError(f"{old.path}: not one object of {e.path} is in this map")
-    return np.where(known[:, None], old.xy[rows], np.nan).astype(np.float32)
+    models = [str(a.get("checkpoint_sha256", "")) for a in (old.attributes, e.attributes)]
+    rate = 0.03 if models[0] == models[1] else 0.25
+    return np.where(known[:, None], old.xy[rows], np.nan).astype(np.float32), rate
 
 
 def _placed(
@@ -190,6 +205,8 @@ def _placed(
     last = share(progress, 400, 1000)
     if len(new):
         result[new] = place(points[new], base[good], xy[good], threads=threads, progress=last)
+    elif last:
+        last(1, 1)
     how = np.where(usable, PLACED, NO_VECTOR).astype(np.uint8)
     kept = usable & (known >= 0)
     result[kept], how[kept] = old.xy[known[kept]], old.how[known[kept]]

@@ -65,6 +65,7 @@ def make_map(
     options: MapOptions | None = None,
     *,
     warm: Positions | None = None,
+    warm_rate: float = 0.03,
     threads: int = 0,
     progress: Progress | None = None,
 ) -> MadeMap:
@@ -75,6 +76,8 @@ def make_map(
         tokens: T of the pooling, see `similarity.token_count`.
         options: how.
         warm: (N, 2) positions in an older map to start from, NaN for objects that it lacks.
+        warm_rate: of UMAP's first step from there, 1 from scratch. At 0.03 objects move by 2 % of
+            the map (median) for 15 % new ones, at 0.25 by 5 %, at no better recall.
         threads: 0 for all cores; the map does not depend on it.
         progress: called with (done, 1000); what it raises stops the work.
 
@@ -94,7 +97,7 @@ def make_map(
     end = 1000 if len(rest) == 0 else 600
     start = None if warm is None else _warm_start(points[fitted], warm[fitted], threads)
     xy = np.full((len(values), 2), np.nan, np.float32)
-    xy[fitted] = fit(points[fitted], o, start, threads, share(progress, 100, end))
+    xy[fitted] = fit(points[fitted], o, start, warm_rate, threads, share(progress, 100, end))
     if len(rest):
         last = share(progress, end, 1000)
         xy[rest] = place(points[rest], points[fitted], xy[fitted], threads=threads, progress=last)
@@ -120,6 +123,7 @@ def fit(
     points: Points,
     options: MapOptions,
     start: Positions | None = None,
+    warm_rate: float = 0.03,
     threads: int = 0,
     progress: Progress | None = None,
 ) -> Positions:
@@ -148,7 +152,7 @@ def fit(
         (first + noise).astype(np.float32) if start is None else start,
         min_dist=options.min_dist,
         epochs=epochs if start is None else -(-epochs // 3),
-        rate=1.0 if start is None else 0.25,
+        rate=1.0 if start is None else warm_rate,
         seed=options.seed,
         threads=threads,
         progress=last,
