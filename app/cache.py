@@ -394,6 +394,16 @@ def _probability_colours(key: str, prevalence: Any, _probe: Any) -> Colouring:
     return colour_numbers(found, 0.0, max(most, 1e-6))
 
 
+@st.cache_resource(show_spinner=False)
+def warm() -> None:
+    """Load beside the pages what the first probe needs."""
+    import threading
+
+    from sky_ssl.explore.liveprobe import warm_up
+
+    threading.Thread(target=warm_up, daemon=True).start()
+
+
 def later(kind: str, key: str, work: Any) -> Any:
     """Start work beside the pages, or find it; the newest of a kind stops the older."""
     found = _later(kind, key, work)

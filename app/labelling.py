@@ -54,10 +54,8 @@ def queues(path: Path, data: DataSet, probe: Live) -> None:
         help="Objects drawn at random and remembered in the ledger, to be labelled blind: they "
         "alone tell how frequent something is, and how pure a selection",
     )
-    sort = columns[4].toggle(
-        "By probability", now.sort, key="probe sort", help="Sort the gallery by the probe"
-    )
-    probeview.keep(sort=sort)
+    with columns[4]:
+        probeview.sort_toggle("probe sort")
     chosen = state.now().chosen
     words = f"**{len(chosen.rows):,}** in the gallery: {chosen.name}" if chosen else ""
     if chosen is not None and chosen.source == "audit":

@@ -89,6 +89,22 @@ def probability(path: Path, data: DataSet) -> npt.NDArray[np.float32] | None:
     return cache.probability(probe, share(data, probe)[0])
 
 
+def none_yet(path: Path, data: DataSet) -> str:
+    """Say why there is no probe, and what to do."""
+    return (
+        f"No probe yet: {plain(live(path, data).missing)}. Two labels, one of each kind, are "
+        "enough to begin with: label objects of the gallery or of the map, or import labels on "
+        "the page Probe."
+    )
+
+
+def sort_toggle(key: str) -> None:
+    """Let the user sort galleries by probability."""
+    sort = st.toggle("By probability", state.now().probing.sort, key=key,
+                     help="Sort the gallery by what the probe says of each object")  # fmt: skip
+    keep(sort=sort)
+
+
 def colouring(path: Path, data: DataSet) -> Colouring | None:
     """Colour the objects by probability; None without a probe."""
     probe = live(path, data)
@@ -109,7 +125,7 @@ def measuring(probe: Live, prevalence: Prevalence, given: Prevalence | None) -> 
     return found
 
 
-def standing(data: DataSet, probe: Live) -> None:
+def standing(path: Path, data: DataSet, probe: Live) -> None:
     """Say how many labels there are, from where, and what is too little to judge."""
     hits, others = probe.counts
     table = sources(data)
@@ -124,11 +140,7 @@ def standing(data: DataSet, probe: Live) -> None:
     line = " &nbsp;·&nbsp; ".join(words) + (f" &nbsp; :gray[from {origins}]" if origins else "")
     st.markdown(f"{line} &nbsp; {fitted if probe.scores is not None else ''}")
     if probe.problem is None:
-        st.info(
-            f"No probe yet: {plain(probe.missing)}. Two labels, one of each kind, are enough to "
-            "begin with: label objects below, on the map, or import labels.",
-            icon=":material/info:",
-        )
+        st.info(none_yet(path, data), icon=":material/info:")
         return
     for text in (
         probemeasure.verdict(hits, others),
@@ -138,8 +150,9 @@ def standing(data: DataSet, probe: Live) -> None:
             st.warning(text, icon=":material/warning:")
 
 
-def figures(probe: Live, measured: Measured | None) -> None:
-    """Show the figures with their intervals."""
+def figures(probe: Live, work: Later) -> None:
+    """Show the figures with their intervals; at first those of earlier labels."""
+    measured = last_measured(probe, work.best)
     columns = st.columns(len(FIGURES))
     for column, name in zip(columns, FIGURES, strict=True):
         title, help_ = _WORDS[name]
@@ -156,6 +169,21 @@ def figures(probe: Live, measured: Measured | None) -> None:
             delta_arrow="off",
             help=f"{help_}; 95 % interval, cross-validated",
         )
+    if work.is_done:
+        st.caption(_how(measured))
+    else:
+        st.caption(f"measuring with the new labels: {work.words}, {work.share:.0%}")
+
+
+def _how(measured: Measured | None) -> str:
+    """Say how a probe was measured."""
+    result = {} if measured is None else measured.outcome.result
+    if "folds" not in result:
+        return "Nothing could be held out, so nothing is measured: label more of the rarer kind."
+    return (
+        f"Cross-validated on {result['labels']:,} labels, {result['folds']} folds by "
+        f"{result['split']}; below, the 95 % interval."
+    )
 
 
 def last_measured(probe: Live, now: Measured | None) -> Measured | None:
@@ -186,10 +214,12 @@ def threshold_of(measured: Measured) -> float:
     return float(chosen)
 
 
-def charts(
-    probe: Live, measured: Measured, everything: npt.NDArray[np.floating], words: str
-) -> None:
+def charts(probe: Live, work: Later, everything: npt.NDArray[np.floating], words: str) -> None:
     """Draw the charts of a measured probe."""
+    measured = last_measured(probe, work.best)
+    if measured is None:
+        st.caption("The charts come when the probe is measured.")
+        return
     if not measured.has_curves:
         st.info("Too few labels to hold any out: the charts come with more of them.")
         return

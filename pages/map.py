@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import cache, frame, objects, panels, state
+from app import cache, frame, objects, panels, probeview, state
 from app.components.map_view import MapContent, Mark, draw_map
 from app.routes import SHELF
 from sky_ssl.explore.mapview import combine, mask_bytes
@@ -23,8 +23,13 @@ if not files:
 
 
 def colouring(name: str) -> Colouring:
-    """Colour the objects by label or by a column."""
-    if name == "label":
+    """Colour the objects by label, by what the probe says, or by a column."""
+    if name == "probability":
+        found = probeview.colouring(path, data)
+        if found is not None:
+            return found
+        st.caption(probeview.none_yet(path, data))
+    if name in ("label", "probability"):
         return colour_classes(panels.labels_by_row(data), panels.task().colours)
     return cache.column_colours(path, name)
 
@@ -44,13 +49,15 @@ def instrument() -> None:
     names = [file.stem for file in files]
     chosen = bar[0].selectbox("Map", names, label_visibility="collapsed", key="map choice")
     file = files[names.index(chosen)]
-    options = ["label", *data.column_names]
-    first = options.index(now.colour) if now.colour in options else min(1, len(options) - 1)
+    options = ["label", "probability", *data.column_names]
+    first = options.index(now.colour) if now.colour in options else 2 * (len(options) > 2)
     by = bar[1].selectbox("Colour by", options, first, label_visibility="collapsed", key="colour")
     tasks = panels.load_tasks(state.workspace().tasks)
+    known = [t.name for t in tasks]
     task = bar[2].selectbox(
-        "Task", [t.name for t in tasks], label_visibility="collapsed", key="task choice"
-    )
+        "Task", known, known.index(panels.task().name), label_visibility="collapsed",
+        key="task choice",
+    )  # fmt: skip
     state.change(map=file.name, colour=by, task=task, data=path.name)
     grid = cache.frame(file)
 
@@ -71,6 +78,8 @@ def instrument() -> None:
         mask = SHELF.put(mask_bytes(chosen_mask))
     if selection is not None:
         bar[3].markdown(f"**{len(selection.rows):,}** chosen by {selection.name}")
+        with bar[4]:
+            probeview.sort_toggle("map sort")
     colours = colouring(by)
     row = data.row_of.get(now.object)
     marks = [
@@ -99,7 +108,9 @@ def instrument() -> None:
         )
     with right, st.container(height=height, border=False):
         panels.inspector(path, data)
-    panels.gallery(path, data, key="map gallery", height=240)
+    wanted = by == "probability" or state.now().probing.sort
+    probability = probeview.probability(path, data) if wanted else None
+    panels.gallery(path, data, key="map gallery", height=240, probability=probability)
 
 
 instrument()

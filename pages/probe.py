@@ -1,13 +1,17 @@
 """Probe: label, and see at once what the labels teach."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from app import cache, frame, labelling, panels, probeforms, probeview, state
+from app.later import Later
 from app.probeview import keep
 
 _HEIGHT = 300  # pixels of the gallery
 _EVERY = 0.6  # seconds between two looks at figures that are being made
 
+cache.warm()
 path, data = frame.need_data()
 
 
@@ -52,32 +56,38 @@ def instrument() -> None:
     prevalence, given, words = probeview.share(data, probe)
     everything = cache.probability(probe, prevalence) if probe.scores is not None else None
     left, right = st.columns([7, 3])
+    begun = None
+    if probe.problem is not None:
+        begun = probeview.measuring(probe, prevalence, given)
     with left:
-        probeview.standing(data, probe)
+        probeview.standing(path, data, probe)
+        if begun is not None:
+            while_measuring(lambda: probeview.figures(probe, begun), begun)
         labelling.queues(path, data, probe)
         panels.gallery(
             path, data, key="probe gallery", height=_HEIGHT, probability=everything,
             empty="Nothing to label yet: fetch what to label next, or draw an audit sample.",
         )  # fmt: skip
-    with right, st.container(height=_HEIGHT + 190, border=False):
-        panels.inspector(path, data)
-    if probe.problem is not None and everything is not None:
-        work = probeview.measuring(probe, prevalence, given)
-
-        def measured() -> None:
-            """Show figures and charts; again and again while they are being made."""
-            found = probeview.last_measured(probe, work.best)
-            if not work.is_done:
-                st.progress(work.share, f"measuring with the new labels: {work.words}")
-            elif begun:
-                st.rerun()
-            probeview.figures(probe, found)
-            if found is not None:
-                probeview.charts(probe, found, everything, words)
-
-        begun = not work.is_done
-        st.fragment(measured, run_every=_EVERY if begun else None)()
+    with right, st.container(height=_HEIGHT + 370, border=False):
+        if state.now().object in data.row_of:
+            panels.inspector(path, data)
+        else:
+            st.caption("Click an object of the gallery to look at it.")
+    if begun is not None and everything is not None:
+        while_measuring(lambda: probeview.charts(probe, begun, everything, words), begun)
     labelling.history(data)
+
+
+def while_measuring(draw: Callable[[], None], work: Later) -> None:
+    """Draw something again and again while the probe is measured."""
+    going = not work.is_done
+
+    def drawn() -> None:
+        if going and work.is_done:
+            st.rerun()
+        draw()
+
+    st.fragment(drawn, run_every=_EVERY if going else None)()
 
 
 instrument()

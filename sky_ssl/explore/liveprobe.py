@@ -105,6 +105,7 @@ def ask(e: Embeddings, rows: Rows, labels: Texts, question: Question, *, folds: 
         question: what is looked for.
         folds: that blocks of sky should suffice for.
     """
+    warm_up()
     started = time.perf_counter()
     try:
         problem = problem_of(e, rows, labels, question, folds=folds)
@@ -114,6 +115,11 @@ def ask(e: Embeddings, rows: Rows, labels: Texts, question: Question, *, folds: 
     scores = score_all(e, model.model)
     spent = time.perf_counter() - started
     return Live(question, e, rows, labels, problem, "", model, scores, spent)
+
+
+def warm_up() -> None:
+    """Load what the first fit needs: it takes a second or two that need not fall on a label."""
+    import sklearn.linear_model  # noqa: F401
 
 
 def problem_of(

@@ -80,7 +80,8 @@ def draw_learning(points: Sequence[dict[str, Any]], *, height: int = 300) -> "Fi
     figure.update_xaxes(
         type="log", tickvals=sizes.tolist(), ticktext=[f"{s:g}" for s in sizes], zeroline=False
     )
-    figure.update_yaxes(range=[-0.02, 1.02])
+    lows = [p[name][1] for p in points for name in _NAMES]
+    figure.update_yaxes(range=[max(-0.02, float(np.nanmin([*lows, 0.5])) - 0.05), 1.02])
     return figure
 
 
@@ -139,7 +140,8 @@ def draw_confusion(
     figure = _empty(height, "the probe says", "truth")
     figure.add_heatmap(
         z=limits[:, :, 0], x=words, y=words, text=text, texttemplate="%{text}",
-        colorscale="Cividis", zmin=0, zmax=1, showscale=False, xgap=3, ygap=3, textfont={"size": 13},
+        colorscale="Cividis", zmin=0, zmax=1, showscale=False, xgap=3, ygap=3,
+        textfont={"size": 13},
         hovertemplate="truly %{y}, said %{x}: %{text}<extra></extra>",
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed")
