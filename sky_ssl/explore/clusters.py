@@ -6,6 +6,7 @@ of a mock survey 0.14) where it finds the islands that one sees on the map (0.25
 the time.
 """
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -17,7 +18,7 @@ from sky_ssl.errors import InputError
 from sky_ssl.explore.graph import nearest
 from sky_ssl.explore.maps import NO_VECTOR
 
-SAMPLE = 50_000
+SAMPLE = 25_000
 """Above so many objects the clusters are found on a sample; the others go with their nearest."""
 _BANDS = "FNugrizyYJHK"  # in the order of wavelength, for colours
 _PLACES = ("id", "ra", "dec", "x", "y", "tile", "row")
