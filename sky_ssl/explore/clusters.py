@@ -6,7 +6,6 @@ of a mock survey 0.14) where it finds the islands that one sees on the map (0.25
 the time.
 """
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
