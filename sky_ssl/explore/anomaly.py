@@ -204,7 +204,7 @@ def unlike_artefacts(points: Points, artefacts: npt.ArrayLike) -> Scores:
     """
     labelled = np.asarray(artefacts, np.int64).reshape(-1)
     result = np.ones(len(points))
-    good = np.isfinite(points).all(axis=1)
+    good = np.all(np.isfinite(points), axis=1)
     if not good.any() or not labelled.size:
         result[labelled] = 0
         return result
