@@ -14,6 +14,7 @@ PAGES = {
     "Probe": "Label, and see what the labels teach",
     "Search": "Objects like a few exemplars, and unlike others",
     "Candidates": "A ranked list by a rule: vet it, compare it, take it away",
+    "Redshift": "Redshifts, or other numbers, read off the embeddings",
     "Reconstructions": "What the model makes of what it is not shown",
     "Training": "Runs, live and compared; start, stop, resume",
     "Data": "What is in the workspace, and what fills it",

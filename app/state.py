@@ -97,6 +97,8 @@ class State:
     listing: Listing = Listing()
     darkroom: Darkroom = Darkroom()
     probing: Probing = Probing()
+    regress: str = ""  # name of the column that is predicted
+    predicted: tuple[str, str, Any] | None = None  # data set, column, and a number per object
     runs: tuple[str, ...] = ()  # names of the training runs that are compared
     chosen: Chosen | None = None
     fly: int = 0  # counts up when the map is to fly to the object

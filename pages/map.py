@@ -9,7 +9,7 @@ from app import cache, frame, objects, panels, probeview, state
 from app.components.map_view import MapContent, Mark, draw_map
 from app.routes import SHELF
 from sky_ssl.explore.mapview import combine, mask_bytes
-from sky_ssl.figures.colours import Colouring, colour_classes
+from sky_ssl.figures.colours import Colouring, colour_classes, colour_numbers
 
 _OPEN, _WITH_GALLERY = 700, 470  # pixels of the map, alone and above the gallery
 
@@ -29,6 +29,9 @@ def colouring(name: str) -> Colouring:
         if found is not None:
             return found
         st.caption(probeview.none_yet(path, data))
+    predicted = state.now().predicted
+    if predicted is not None and name == f"predicted {predicted[1]}":
+        return colour_numbers(predicted[2])
     if name in ("label", "probability"):
         return colour_classes(panels.labels_by_row(data), panels.task().colours)
     return cache.column_colours(path, name)
@@ -50,6 +53,8 @@ def instrument() -> None:
     chosen = bar[0].selectbox("Map", names, label_visibility="collapsed", key="map choice")
     file = files[names.index(chosen)]
     options = ["label", "probability", *data.column_names]
+    if now.predicted is not None and now.predicted[0] == path.name:
+        options.append(f"predicted {now.predicted[1]}")
     first = options.index(now.colour) if now.colour in options else 2 * (len(options) > 2)
     by = bar[1].selectbox("Colour by", options, first, label_visibility="collapsed", key="colour")
     tasks = panels.load_tasks(state.workspace().tasks)

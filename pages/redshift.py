@@ -1,0 +1,59 @@
+"""Redshift: numbers read off the embeddings, held-out and for every object."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from app import frame, panels, redshiftview, state
+from app.later import Later
+
+_HEIGHT = 260  # pixels of the gallery
+_EVERY = 0.6  # seconds between two looks at what is being fitted
+
+path, data = frame.need_data()
+
+
+def while_fitting(draw: Callable[[], None], work: Later) -> None:
+    """Draw something again and again while the regression is fitted."""
+    going = not work.is_done
+
+    def drawn() -> None:
+        if going and work.is_done:
+            st.rerun()
+        draw()
+
+    st.fragment(drawn, run_every=_EVERY if going else None)()
+
+
+@st.fragment
+def instrument() -> None:
+    """Everything on the page; a click reruns this much and no more."""
+    chosen = redshiftview.source(path, data)
+    if chosen is None:
+        return
+    name, values, key = chosen
+    work = redshiftview.fitting(data, name, values, key)
+
+    def drawn() -> None:
+        """Show what is known of the regression so far."""
+        if not work.is_done:
+            st.progress(work.share, f"fitting: {work.words}")
+        if work.best is not None:
+            redshiftview.figures(work.best)
+            redshiftview.charts(work.best, name)
+            redshiftview.predicted(path, work.best, name)
+
+    while_fitting(drawn, work)
+    selection = state.now().chosen
+    if selection is None or selection.name != redshiftview.WORST:
+        return
+    left, right = st.columns([7, 3])
+    with left:
+        st.caption("The largest |D| of held-out objects: often blends, quasars or artefacts.")
+        panels.gallery(path, data, key="redshift gallery", height=_HEIGHT)
+    if state.now().object in data.row_of:
+        with right, st.container(height=_HEIGHT + 90, border=False):
+            panels.inspector(path, data)
+
+
+instrument()
