@@ -154,15 +154,24 @@ def _meanings(data: DataSet, values: Any, origin: str) -> None:
         labels = thinned(labels, int(most))
     made = count_values(labels)
     st.caption(", ".join(f"{plain(k)} {n:,}" for k, n in made.items()) or "No label comes of it.")
-    if st.button("Import", type="primary", key="import", disabled=not made):
-        who = Origin(state.now().labeller, "import", data.fingerprint, origin, data.model)
-        done = write_values(panels.ledger(), data.embeddings, labels, task=task.name, origin=who)
-        st.session_state[_DONE] = f"{done['written']:,} labels imported" + (
-            f", {done['unchanged']:,} were there already" if done["unchanged"] else ""
-        )
-        st.rerun(scope="fragment")
+    st.button("Import", type="primary", key="import", disabled=not made, on_click=_import,
+              args=(data, labels, task.name, origin))  # fmt: skip
     if said := st.session_state.pop(_DONE, ""):
         st.toast(said)
+
+
+def _import(data: DataSet, labels: Any, task: str, origin: str) -> None:
+    """Write labels by row into the ledger; what came of it is said when the page is drawn."""
+    who = Origin(state.now().labeller, "import", data.fingerprint, origin, data.model)
+    try:
+        done = write_values(panels.ledger(), data.embeddings, labels, task=task, origin=who)
+    except InputError as error:
+        st.session_state[_DONE] = plain(str(error))
+        return
+    same = done["unchanged"]
+    st.session_state[_DONE] = f"{done['written']:,} labels imported" + (
+        f", {same:,} were there already" if same else ""
+    )
 
 
 def saving(path: Path, data: DataSet) -> None:
