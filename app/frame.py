@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import cache, state
+from app import cache, state, words
 from sky_ssl.errors import InputError
 from sky_ssl.explore.dataset import DataSet
 
@@ -105,7 +105,7 @@ def above() -> None:
         left.caption(f"workspace {state.workspace().root}")
         return
     data = cache.data(path)
-    words = [f"**{path.stem}**", f"{len(data):,} objects"]
+    parts = [f"**{words.plain(path.stem)}**", f"{len(data):,} objects"]
     if data.is_mock:
-        words.append(":orange-badge[mock sky: simulated, not observed]")
-    left.markdown(" &nbsp; ".join(words))
+        parts.append(":orange-badge[mock sky: simulated, not observed]")
+    left.markdown(" &nbsp; ".join(parts))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import frame, state
+from app import frame, state, words
 from sky_ssl.errors import InputError
 
 st.set_page_config(
@@ -20,5 +20,5 @@ try:
     frame.above()
     page.run()
 except InputError as error:
-    st.error(str(error), icon=":material/error:")
+    st.error(words.plain(str(error)), icon=":material/error:")
 state.to_address()

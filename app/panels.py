@@ -82,6 +82,8 @@ def gallery(
             audit, which is labelled blind.
         empty: what to say where nothing is chosen.
     """
+    if said := st.session_state.pop("said", ""):
+        st.toast(said)
     chosen, e = state.now().chosen, data.embeddings
     present = task()
     labels, colours = labels_by_row(data), present.colours
@@ -138,7 +140,9 @@ def _rows(event: dict[str, Any], count: int) -> list[int]:
 
 def _said(written: Any, what: str) -> None:
     n = len(written.events)
-    st.toast(f"{n} label{'s' * (n != 1)} {what}" if n else f"nothing to be {what}")
+    text = f"{n} label{'s' * (n != 1)} {what}" if n else f"nothing to be {what}"
+    # said where the gallery is drawn next: a callback must draw nothing
+    st.session_state["said"] = text
 
 
 def inspector(path: Path, data: DataSet) -> None:
