@@ -146,8 +146,10 @@ def memberships(distances: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         point sum to log2(k + 1).
     """
     N, k = distances.shape
+    if distances.size == 0:
+        return np.zeros((N, k), np.float32)
     d = distances.astype(np.float64)
-    positive = np.where(d > 0, d, np.inf).min(axis=1, initial=np.inf)
+    positive = np.where(d > 0, d, np.inf).min(axis=1)
     excess = np.maximum(d - np.where(np.isfinite(positive), positive, 0)[:, None], 0)
     low, high, sigma = np.zeros(N), np.full(N, np.inf), np.ones(N)
     for _ in range(64):
@@ -156,7 +158,7 @@ def memberships(distances: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         high, low = np.where(above, sigma, high), np.where(above, low, sigma)
         sigma = np.where(np.isfinite(high), (low + high) / 2, sigma * 2)
         sigma = np.minimum(sigma, 1e30)
-    floor = 1e-3 * np.where(np.isfinite(positive), d.mean(axis=1), d.mean() if d.size else 1)
+    floor = 1e-3 * np.where(np.isfinite(positive), d.mean(axis=1), d.mean())
     sigma = np.maximum(sigma, np.maximum(floor, 1e-12))
     return np.exp(-excess / sigma[:, None]).astype(np.float32)
 
