@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sky_ssl.errors import InputError
+from sky_ssl.explore import maps
 from sky_ssl.explore.maps import FITTED, METHODS, NO_VECTOR, PLACED, MadeMap, MapOptions, make_map
 from sky_ssl.explore.placing import place
 
@@ -33,6 +34,16 @@ def test_a_seed_is_a_map(method: str) -> None:
     assert first.xy.dtype == np.float32
     assert np.isfinite(first.xy).all()
     assert (first.how == FITTED).all()
+
+
+def test_a_seed_is_a_map_by_fourier_transform(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As t-SNE of many objects is made: the same bit for bit, and not as with trees."""
+    values, _ = islands(300)
+    trees = made(values, "tsne").xy
+    monkeypatch.setattr(maps, "_FFT", 100)
+    first = made(values, "tsne").xy
+    np.testing.assert_array_equal(first, made(values, "tsne", threads=3).xy)
+    assert not np.array_equal(first, trees)
 
 
 @pytest.mark.parametrize("method", ["umap", "tsne"])
