@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
-from app import cache, panels, searching, state
+from app import cache, panels, probeview, searching, state
 from app.state import Listing
 from app.words import plain
 from sky_ssl.explore import review
@@ -48,18 +48,23 @@ class Made:
 
 
 SEARCH = "the present search"
+PROBE = "the present probe"
 
 
 def rules(data: DataSet) -> list[str]:
-    """List the rules there are: the saved ones, the newest first, and the present search."""
+    """List the rules there are: the saved ones, the newest first, the present probe and search."""
     query = searching.query_of(data)
     found = [file.stem for file in list_rules(state.workspace().selections)]
+    if probeview.live(data.embeddings.path, data).scores is not None:
+        found.append(PROBE)
     return [*found, SEARCH] if query.like or query.pictures else found
 
 
 def file_of(path: Path, data: DataSet, name: str) -> Path:
-    """Give the file of a rule; that of the present search is written, hidden, when it is asked."""
+    """Give the file of a rule; those of the present probe and search are written when asked."""
     folder = state.workspace().selections
+    if name == PROBE:
+        return probeview.rule_file(path, data)
     if name != SEARCH:
         return folder / f"{name}.json"
     query = searching.query_of(data)

@@ -17,8 +17,9 @@ from sky_ssl.errors import InputError
 from sky_ssl.explore import probemeasure
 from sky_ssl.explore.candidatelist import parse_prevalence
 from sky_ssl.explore.dataset import DataSet
-from sky_ssl.explore.liveprobe import Live, Question, kinds_in_use, prevalence_for
+from sky_ssl.explore.liveprobe import Live, Question, kinds_in_use, prevalence_for, rule_now
 from sky_ssl.explore.probemeasure import FIGURES, Measured
+from sky_ssl.explore.rulefile import save_selection
 from sky_ssl.figures import curves
 from sky_ssl.figures.colours import Colouring
 from sky_ssl.probes.prevalence import Prevalence
@@ -87,6 +88,21 @@ def probability(path: Path, data: DataSet) -> npt.NDArray[np.float32] | None:
     if probe.scores is None:
         return None
     return cache.probability(probe, share(data, probe)[0])
+
+
+def rule_file(path: Path, data: DataSet) -> Path:
+    """Write the probe of this moment as a hidden rule, once, and give its file.
+
+    Raises:
+        InputError: there is no probe.
+    """
+    probe = live(path, data)
+    prevalence = share(data, probe)[0]
+    name = f".probe-{probe.key[:8]}-{prevalence.value:.3g}.json"
+    file = state.workspace().selections / name
+    if not file.exists():
+        save_selection(rule_now(probe, prevalence), file)
+    return file
 
 
 def none_yet(path: Path, data: DataSet) -> str:

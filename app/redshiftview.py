@@ -150,14 +150,16 @@ def figures(found: Regression) -> None:
             help=f"{_HELP[title]}; 95 % interval",
         )
     low, high = result["range"]
+    digits = ".2f" if found.is_redshift else ".3g"
+    folds = f"{result.get('folds', 0)} folds by {result['split']}"
     p = result.get("coverage_68"), result.get("coverage_95")
     held = ""
     if p[0] and p[1]:
         held = f"; ranges of 68 and 95 % hold {p[0]['mean']:.0%} and {p[1]['mean']:.0%}"
     st.caption(
         f"Ridge regression on the embeddings, {result['n_test']:,} objects from "
-        f"{low:.3g} to {high:.3g}, each predicted without its fold: {result.get('folds', 0)} folds "
-        f"by {result['split']}{held}."
+        f"{low:{digits}} to {high:{digits}}, each predicted without its fold: {folds}"
+        f"{held}."
     )
     for note in result["notes"]:
         st.caption(plain(note))

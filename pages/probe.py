@@ -7,6 +7,8 @@ import streamlit as st
 from app import cache, frame, labelling, panels, probeforms, probeview, state
 from app.later import Later
 from app.probeview import keep
+from app.words import plain
+from sky_ssl.errors import InputError
 
 _HEIGHT = 300  # pixels of the gallery
 _EVERY = 0.6  # seconds between two looks at figures that are being made
@@ -51,6 +53,14 @@ def bar() -> None:
 @st.fragment
 def instrument() -> None:
     """Everything on the page; a label reruns this much and no more."""
+    try:
+        page()
+    except InputError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+
+
+def page() -> None:
+    """Draw the page."""
     bar()
     probe = probeview.live(path, data)
     prevalence, given, words = probeview.share(data, probe)

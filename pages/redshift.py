@@ -6,6 +6,8 @@ import streamlit as st
 
 from app import frame, panels, redshiftview, state
 from app.later import Later
+from app.words import plain
+from sky_ssl.errors import InputError
 
 _HEIGHT = 260  # pixels of the gallery
 _EVERY = 0.6  # seconds between two looks at what is being fitted
@@ -28,11 +30,15 @@ def while_fitting(draw: Callable[[], None], work: Later) -> None:
 @st.fragment
 def instrument() -> None:
     """Everything on the page; a click reruns this much and no more."""
-    chosen = redshiftview.source(path, data)
-    if chosen is None:
+    try:
+        chosen = redshiftview.source(path, data)
+        if chosen is None:
+            return
+        name, values, key = chosen
+        work = redshiftview.fitting(data, name, values, key)
+    except InputError as error:
+        st.error(plain(str(error)), icon=":material/error:")
         return
-    name, values, key = chosen
-    work = redshiftview.fitting(data, name, values, key)
 
     def drawn() -> None:
         """Show what is known of the regression so far."""

@@ -18,7 +18,9 @@ from sky_ssl.embedding.store import Embeddings
 from sky_ssl.errors import InputError
 from sky_ssl.explore import similarity
 from sky_ssl.explore.features import features_of, probe_tokens
+from sky_ssl.explore.fitted import probe_selection
 from sky_ssl.explore.probing import BUFFER, Problem, finite_rows, one_each, sky_groups
+from sky_ssl.explore.rule import Selection
 from sky_ssl.probes.calibration import Calibration
 from sky_ssl.probes.crossval import Apart, Tuned, tune_classes
 from sky_ssl.probes.learning import next_to_label
@@ -30,6 +32,7 @@ Rows = npt.NDArray[np.int64]
 Texts = npt.NDArray
 
 _MOST = 1500  # labels of a side that the quick fit uses
+_POOL = 40  # times as many random objects are looked at for diverse ones, before any probe
 _FEW_KINDS = 0.03  # strength of a fit to several kinds at once
 QUEUES = {
     "uncertainty": "the probe knows least about them",
@@ -189,7 +192,11 @@ def next_rows(strategy: str, count: int, live: Live, *, seed: int = 0) -> Rows:
     """
     values = features_of(live.e)
     if live.scores is None or live.model is None:
-        noise = np.random.default_rng(seed).normal(size=len(live.e.values))
+        rng, N = np.random.default_rng(seed), len(live.e.values)
+        some = np.sort(rng.permutation(N)[: _POOL * count])
+        some = some[np.isfinite(np.asarray(values[some])).all(axis=1)]
+        noise = np.full(N, np.nan)  # what has NaN is never chosen
+        noise[some] = rng.normal(size=len(some))
         return next_to_label("diversity", count, noise, values, live.rows, seed=seed)
     if strategy == "margin" and len(kinds_in_use(live)) > 2:
         decision = _of_kinds(live)
@@ -214,6 +221,31 @@ def _of_kinds(live: Live) -> npt.NDArray[np.float32]:
     good = np.isfinite(x).all(axis=1)
     model = fit_classes(x[good], live.labels[use][good].astype(str), strength=_FEW_KINDS)
     return np.asarray(model.decision(features_of(live.e)), dtype=np.float32)
+
+
+def rule_now(live: Live, prevalence: Prevalence) -> Selection:
+    """Make a rule of the probe of this moment: a ranking with probabilities, not measured.
+
+    Raises:
+        InputError: there is no probe.
+    """
+    if live.problem is None or live.model is None:
+        raise InputError(f"no probe: {live.missing}")
+    p = live.problem
+    hits, others = live.counts
+    rule = probe_selection(
+        live.e,
+        live.model.model,
+        positive=live.model.model.classes[1],
+        threshold=0.0,
+        calibration=live.calibration(prevalence),
+        measured={"how": "not measured: the probe of a moment of labelling"},
+        name=f"{p.positive} probe {live.key[:8]}",
+        exemplars=p.rows[p.y.astype(bool)][:100],
+        origin={"task": p.column, "label": p.positive,
+                "labelled": {"positive": hits, "negative": others}},
+    )  # fmt: skip
+    return replace(rule, threshold=None, calibration_of=p.positive)
 
 
 def prevalence_for(

@@ -5,7 +5,7 @@ against threshold and against the number of labels, confusion at a threshold, a 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -237,7 +237,7 @@ def rule_of(
     )
     positives = problem.rows[problem.y.astype(bool)]
     counts = {"positive": len(positives), "negative": len(problem.y) - len(positives)}
-    return probe_selection(
+    rule = probe_selection(
         problem.e,
         model.model,
         positive=model.model.classes[1],
@@ -253,6 +253,7 @@ def rule_of(
             "sources": dict(sources or {}),
         },
     )
+    return replace(rule, calibration_of=problem.positive)
 
 
 def share_limits(matrix: Numbers) -> Numbers:
