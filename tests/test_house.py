@@ -18,7 +18,7 @@ FIGURES_MAY = {"sky", "probes"}
 HEAVY = {
     "streamlit": ("app", "pages"),
     "faiss": ("sky_ssl/explore/neighbours.py",),
-    "umap": ("sky_ssl/explore/maps.py",),
+    "umap": (),
     "openTSNE": ("sky_ssl/explore/maps.py",),
     "sqlalchemy": ("sky_ssl/explore",),
     "mocpy": ("sky_ssl/explore",),
