@@ -45,7 +45,7 @@ def queues(path: Path, data: DataSet, probe: Live) -> None:
     )  # fmt: skip
     left = waiting(data)
     columns[3].button(
-        f"Audit sample ({len(left)} left)" if len(left) else "Audit sample",
+        f"Audit ({len(left)} left)" if left else "Audit sample",
         on_click=audit,
         args=(data,),
         key="audit",
@@ -58,6 +58,8 @@ def queues(path: Path, data: DataSet, probe: Live) -> None:
         probeview.sort_toggle("probe sort")
     chosen = state.now().chosen
     words = f"**{len(chosen.rows):,}** in the gallery: {chosen.name}" if chosen else ""
+    if chosen is not None and len(chosen.rows) > panels.MOST_SHOWN:
+        words += f"; the first {panels.MOST_SHOWN} are shown"
     if chosen is not None and chosen.source == "audit":
         words += "; without probabilities and in random order, so that you label blind"
     if words:
@@ -135,7 +137,7 @@ def history(data: DataSet, most: int = 200) -> None:
 
 def _columns() -> dict[str, object]:
     return {
-        "time": st.column_config.DatetimeColumn("time", format="YYYY-MM-DD HH:mm:ss"),
+        "time": st.column_config.DatetimeColumn("time (UTC)", format="YYYY-MM-DD HH:mm:ss"),
         "event": st.column_config.NumberColumn("event", format="%d"),
     }
 

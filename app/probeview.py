@@ -30,6 +30,7 @@ _WORDS = {
     "average_precision": ("Average precision", "Purity averaged over completeness, in the labels"),
 }
 _NEITHER = ("unsure", "unclear", "skip", "unknown", "?")
+_SLIDER = "least probability"
 _LAST = "probe measured"  # figures of the last labels, shown until those of the present are there
 
 
@@ -41,12 +42,21 @@ def keep(**values: Any) -> None:
 def question() -> Question:
     """Give the question of the session."""
     task, now = panels.task(), state.now().probing
+    now = now if now.task == task.name else state.Probing()
     names = [label.name for label in task.labels]
     positive = now.positive if now.positive in names else names[0]
     out = now.left_out
     if out is None:
         out = tuple(name for name in names if name.lower() in _NEITHER)
     return Question(task.name, positive, tuple(n for n in out if n != positive))
+
+
+def look_for(positive: str, left_out: tuple[str, ...], share_text: str) -> None:
+    """Keep a question for the present task; another one has another threshold."""
+    before = question()
+    keep(task=panels.task().name, positive=positive, left_out=left_out, share=share_text)
+    if question() != before:
+        keep(threshold=None)
 
 
 def labelled(data: DataSet) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]:
@@ -220,13 +230,12 @@ def threshold_of(measured: Measured) -> float:
     nearest = min(levels, key=lambda t: abs(curves.log_odds(t) - curves.log_odds(wanted)))
     if len(levels) < 2:
         return nearest
-    st.session_state["least probability"] = nearest
+    st.session_state[_SLIDER] = nearest
     chosen = st.select_slider(
-        "Least probability", levels, key="least probability", format_func=percent,
+        "Least probability", levels, key=_SLIDER, format_func=percent,
+        on_change=lambda: keep(threshold=float(st.session_state[_SLIDER])),
         help="At first that of the best F1 on held-out objects",
     )  # fmt: skip
-    if chosen != nearest:
-        keep(threshold=float(chosen))
     return float(chosen)
 
 

@@ -71,6 +71,7 @@ class Darkroom:
 class Probing:
     """What the probe looks for, and how its answers are used."""
 
+    task: str = ""  # that the next three are about; for another one they are the defaults
     positive: str = ""  # label; empty = the first of the task
     left_out: tuple[str, ...] | None = None  # labels of neither side; None = those named unsure
     share: str = ""  # of positives in this sky, as typed; empty = from an audit, else the labels

@@ -6,7 +6,6 @@ import streamlit as st
 
 from app import cache, frame, labelling, panels, probeforms, probeview, state
 from app.later import Later
-from app.probeview import keep
 from app.words import plain
 from sky_ssl.errors import InputError
 
@@ -28,10 +27,9 @@ def bar() -> None:
     positive = columns[1].selectbox(
         "Looks for", names, names.index(asked.positive), key=f"positive {asked.task}"
     )
-    keep(positive=positive)
     rest = [name for name in names if name != positive]
     out = columns[2].multiselect(
-        "Left out", rest, [n for n in probeview.question().left_out if n in rest],
+        "Left out", rest, [n for n in asked.left_out if n in rest],
         key=f"left out {asked.task} {positive}", placeholder="none",
         help="Labels that are neither positive nor negative, such as unsure",
     )  # fmt: skip
@@ -41,7 +39,7 @@ def bar() -> None:
         help="Of what the probe looks for. Empty: from an audit sample of 50 or more, else as "
         "among the labels, which is seldom that of the sky",
     )  # fmt: skip
-    keep(left_out=tuple(out), share=share)
+    probeview.look_for(positive, tuple(out), share)
     with columns[4]:
         probeforms.tasks()
     with columns[5]:

@@ -81,8 +81,7 @@ def as_wanted(texts: Texts, wanted: Mapping[str, Sequence[str]], rest: str = "")
         for value in values:
             if label_of.setdefault(value, label) != label:
                 raise InputError(f"value {value!r}: it is both {label_of[value]!r} and {label!r}")
-    labels = pd.Series(texts, dtype=object).map(label_of).fillna(rest).to_numpy(dtype=object)
-    return np.asarray(np.where(texts == "", "", labels), dtype=object)
+    return np.array([label_of.get(text, rest) if text else "" for text in texts], dtype=object)
 
 
 def thinned(labels: Texts, most: int, seed: int = 0) -> Texts:

@@ -41,6 +41,7 @@ def test_values_become_labels() -> None:
     assert count_values(texts) == {"1": 2, "2": 1}
     assert as_wanted(texts, {"dwarf": ["1"]}).tolist() == ["dwarf", "", "", "dwarf"]
     assert as_wanted(texts, {"dwarf": ["1"]}, "other").tolist() == ["dwarf", "other", "", "dwarf"]
+    assert as_wanted(texts, {}).tolist() == [""] * 4
     with pytest.raises(InputError, match="both"):
         as_wanted(texts, {"dwarf": ["1"], "other": ["1"]})
 
