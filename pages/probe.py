@@ -1,13 +1,12 @@
 """Probe: label, and see at once what the labels teach."""
 
-from collections.abc import Callable
-
 import streamlit as st
 
 from app import cache, frame, labelling, panels, probeforms, probeview, state
 from app.later import Later
 from app.words import plain
 from sky_ssl.errors import InputError
+from sky_ssl.explore.liveprobe import Live
 
 _HEIGHT = 300  # pixels of the gallery
 _EVERY = 0.6  # seconds between two looks at figures that are being made
@@ -70,7 +69,7 @@ def page() -> None:
     with left:
         probeview.standing(path, data, probe)
         if begun is not None:
-            while_measuring(lambda: probeview.figures(probe, begun), begun)
+            figures(probe, begun)
         labelling.queues(path, data, probe)
         panels.gallery(
             path, data, key="probe gallery", height=_HEIGHT, probability=everything,
@@ -82,18 +81,18 @@ def page() -> None:
         else:
             st.caption("Click an object of the gallery to look at it.")
     if begun is not None and everything is not None:
-        while_measuring(lambda: probeview.charts(probe, begun, everything, words), begun)
+        st.fragment(probeview.charts)(probe, begun, everything, words)
     labelling.history(data)
 
 
-def while_measuring(draw: Callable[[], None], work: Later) -> None:
-    """Draw something again and again while the probe is measured."""
-    going = not work.is_done
+def figures(probe: Live, work: Later) -> None:
+    """Show the figures again and again while they are made; the charts when there is something."""
+    going, first = not work.is_done, work.best is None
 
     def drawn() -> None:
-        if going and work.is_done:
+        if going and (work.is_done or (first and work.best is not None)):
             st.rerun()
-        draw()
+        probeview.figures(probe, work)
 
     st.fragment(drawn, run_every=_EVERY if going else None)()
 
