@@ -94,14 +94,6 @@ def _column_colours(path: Path, name: str, changed: _Stamp) -> Colouring:
     return colour_numbers(values) if is_number(values) else colour_classes(values)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def model(run: str, newest: str) -> Any:
-    """Load the network of a run; `newest` names the checkpoint."""
-    from sky_ssl.training.checkpoint import load_model
-
-    return load_model(run)[0]
-
-
 def label_column(found: pd.DataFrame, row_of: dict[str, int], n: int) -> npt.NDArray:
     """Give labels by row (n,), empty where there is none."""
     result = np.full(n, "", dtype=object)
