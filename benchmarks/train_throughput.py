@@ -138,6 +138,21 @@ def loading(path: Path, batch: int) -> float:
     return (time.perf_counter() - started) / 30
 
 
+def matrix_rate(dtype: torch.dtype, seconds: float = 3.0) -> float:
+    """Give 1e9 operations a second of a product of matrices as they occur in `base`.
+
+    The network is almost all such products: the ratio of two such rates bounds the gain of bf16.
+    """
+    a, b = torch.randn(2048, 768).to(dtype), torch.randn(768, 3072).to(dtype)
+    for _ in range(3):
+        a @ b
+    started, count = time.perf_counter(), 0
+    while time.perf_counter() - started < seconds:
+        a @ b
+        count += 1
+    return 2e-9 * 2048 * 768 * 3072 * count / (time.perf_counter() - started)
+
+
 def compare(args: argparse.Namespace) -> dict[str, float | str]:
     """Run both trainers in turns and give the medians."""
     with tempfile.TemporaryDirectory() as folder:
@@ -172,6 +187,8 @@ def compare(args: argparse.Namespace) -> dict[str, float | str]:
         "train_images_per_second": round(rate, 2),
         "ratio": round(rate / base, 2),
         "loading_share_of_step": round(seconds * rate / args.batch, 4),
+        "matrix_rate_float32_gflops": round(matrix_rate(torch.float32), 1),
+        "matrix_rate_bf16_gflops": round(matrix_rate(torch.bfloat16), 1),
     }
 
 
