@@ -1,0 +1,83 @@
+"""The label ledger, and views of it that are renewed when events came."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import streamlit as st
+
+from sky_ssl.explore.labels import Ledger
+
+
+@st.cache_resource(show_spinner=False)
+def ledger(place: str) -> Ledger:
+    """Open the label ledger."""
+    return Ledger(place)
+
+
+def labels(place: str, task: str, fingerprint: str) -> pd.DataFrame:
+    """Give one label per object of a task, that of the majority; renewed when events came."""
+    return _labels(place, task, fingerprint, ledger(place).last_event())
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _labels(place: str, task: str, fingerprint: str, newest: int) -> pd.DataFrame:
+    found = ledger(place).consensus(task=task)
+    return found[found["dataset"].isin([fingerprint, ""])]
+
+
+def label_column(found: pd.DataFrame, row_of: dict[str, int], n: int) -> npt.NDArray:
+    """Give labels by row (n,), empty where there is none."""
+    result = np.full(n, "", dtype=object)
+    rows = [row_of.get(str(name), -1) for name in found["object_id"]]
+    for row, label in zip(rows, found["label"], strict=True):
+        if row >= 0:
+            result[row] = label
+    return result
+
+
+def known(place: str, task: str) -> pd.DataFrame:
+    """Give the labels of a task as a table of objects that are known."""
+    return _known(place, task, ledger(place).last_event())
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _known(place: str, task: str, newest: int) -> pd.DataFrame:
+    from sky_ssl.explore.candidatelist import known_table
+
+    return known_table(ledger(place), task)
+
+
+def current(place: str, task: str, fingerprint: str) -> pd.DataFrame:
+    """Give the labels of each labeller in force of a task, with where they are from."""
+    return _current(place, task, fingerprint, ledger(place).last_event())
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _current(place: str, task: str, fingerprint: str, newest: int) -> pd.DataFrame:
+    return ledger(place).current(task=task, dataset=fingerprint)
+
+
+def audit(place: str, task: str, fingerprint: str) -> pd.DataFrame:
+    """Give the objects of the audit samples of a task, with their labels."""
+    return _audit(place, task, fingerprint, ledger(place).last_event())
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _audit(place: str, task: str, fingerprint: str, newest: int) -> pd.DataFrame:
+    from sky_ssl.explore.audit import audit_labels
+
+    return audit_labels(ledger(place), task=task, dataset=fingerprint)
+
+
+def history(place: str, task: str, fingerprint: str, most: int) -> pd.DataFrame:
+    """Give the newest events of a task, the newest first."""
+    return _history(place, task, fingerprint, most, ledger(place).last_event())
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _history(place: str, task: str, fingerprint: str, most: int, newest: int) -> pd.DataFrame:
+    from app.labelling import tidy
+
+    # a hundred times as many, since events of other tasks lie between
+    found = ledger(place).history(since=newest - 100 * most, task=task, dataset=fingerprint)
+    return tidy(found.tail(most))
