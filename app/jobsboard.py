@@ -1,6 +1,5 @@
 """The jobs of a workspace on the page: all that run, live; how those ended that are over."""
 
-import threading
 import time
 from collections.abc import Sequence
 
@@ -8,15 +7,14 @@ import pandas as pd
 import streamlit as st
 
 from app import jobsview, state
-from app.jobsview import duration
+from app.jobsview import duration, is_stopping, stop
 from app.words import plain
 from sky_ssl.explore.starting import shown
-from sky_ssl.jobs import Job, JobState, start_job, state_of, stop_job
+from sky_ssl.jobs import Job, JobState, start_job, state_of
 
 _EVERY = 1.0  # seconds between two looks
 _RUNNING, _OVER = "jobs seen running", "jobs seen ending"
 _SAID = "what a button did"
-_GRACE = 60.0  # seconds that a job has to write what it must
 
 
 def start(title: str, command: Sequence[str]) -> Job:
@@ -29,16 +27,6 @@ def notice() -> None:
     """Say what a button did: a callback must not draw."""
     if said := st.session_state.pop(_SAID, ""):
         st.toast(plain(said))
-
-
-def stop(job: Job) -> None:
-    """Ask a job to stop; it is waited for beside the page."""
-    threading.Thread(target=stop_job, args=(job, _GRACE), daemon=True).start()
-
-
-def is_stopping(job: Job) -> bool:
-    """Say whether a job was asked to stop."""
-    return (job.folder / "stop").exists()
 
 
 def running() -> list[Job]:

@@ -1,11 +1,14 @@
 """Jobs on the page: how far they are, what they printed, and a way to stop them."""
 
+import threading
+
 import streamlit as st
 
 from app import state
 from sky_ssl.jobs import Job, list_jobs, state_of, stop_job
 
 _EVERY = 1.0  # seconds between two looks
+_GRACE = 60.0  # seconds that a job has to write what it must
 
 
 def jobs(title: str = "") -> list[Job]:
@@ -16,6 +19,16 @@ def jobs(title: str = "") -> list[Job]:
 def running(title: str = "") -> Job | None:
     """Give the newest job that runs."""
     return next((job for job in jobs(title) if state_of(job).status == "running"), None)
+
+
+def stop(job: Job) -> None:
+    """Ask a job to stop; it is waited for beside the page."""
+    threading.Thread(target=stop_job, args=(job, _GRACE), daemon=True).start()
+
+
+def is_stopping(job: Job) -> bool:
+    """Say whether a job was asked to stop."""
+    return (job.folder / "stop").exists()
 
 
 @st.fragment(run_every=_EVERY)
@@ -30,7 +43,13 @@ def show_job(job: Job) -> None:
     st.code(job.shown, language="sh", wrap_lines=True)
     if now.last_lines:
         st.caption(now.last_lines[-1])
-    st.button("Stop", key=f"stop {job.folder.name}", on_click=stop_job, args=(job,))
+    st.button(
+        "Stopping" if is_stopping(job) else "Stop",
+        key=f"stop {job.folder.name}",
+        on_click=stop,
+        args=(job,),
+        disabled=is_stopping(job),
+    )
 
 
 def show_last(title: str) -> None:

@@ -32,7 +32,7 @@ from sky_ssl.explore.rule import Selection, check_model
 from sky_ssl.explore.rulefile import load_selection
 from sky_ssl.explore.rulefolder import list_rules, new_rule_path
 from sky_ssl.explore.samp import send_table
-from sky_ssl.explore.tasks import load_tasks
+from sky_ssl.explore.tasks import is_vetting, load_tasks
 from sky_ssl.explore.uploads import read_upload
 
 
@@ -78,7 +78,7 @@ def file_of(path: Path, data: DataSet, name: str) -> Path:
 def tasks() -> list[str]:
     """List the tasks whose labels make an object known."""
     names = [t.name for t in load_tasks(state.workspace().tasks)]
-    return [name for name in names if not review.is_vetting(name)]
+    return [name for name in names if not is_vetting(name)]
 
 
 def options_of(listing: Listing, fov_arcsec: float) -> ListOptions:

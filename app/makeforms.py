@@ -251,7 +251,7 @@ def _survey(survey: str) -> str:
 
 
 def _catalogues() -> list[Path]:
-    found = starting.catalogues(state.workspace()).glob("[!.]*")
+    found = state.workspace().catalogues.glob("[!.]*")
     return sorted(found, key=lambda path: -path.stat().st_mtime)
 
 

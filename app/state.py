@@ -7,7 +7,7 @@ workspace; what a colleague should see is in the address: data set, map, object,
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -103,14 +103,14 @@ class State:
     runs: tuple[str, ...] = ()  # names of the training runs that are compared
     chosen: Chosen | None = None
     fly: int = 0  # counts up when the map is to fly to the object
-    labeller: str = ""
+    labeller: str = field(default_factory=default_labeller)
 
 
 def now() -> State:
     """Give the state of this session; a new one starts from the address."""
     if _KEY not in st.session_state:
         given = {name: str(st.query_params.get(name, "")) for name in _IN_ADDRESS}
-        st.session_state[_KEY] = State(**given, labeller=default_labeller())
+        st.session_state[_KEY] = State(**given)
     state: State = st.session_state[_KEY]
     return state
 

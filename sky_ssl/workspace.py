@@ -1,7 +1,8 @@
 """Where everything of a workspace lies on disk. Paths only; nothing of ours is imported.
 
-One folder holds cutouts, runs, embeddings, maps, selections, exports and the label ledger. It is
-named on the command line, by `SKY_SSL_WORKSPACE`, or is `workspace/` in the current folder.
+One folder holds cutouts, runs, embeddings, maps, selections, catalogues, exports and the label
+ledger. It is named on the command line, by `SKY_SSL_WORKSPACE`, or is `workspace/` in the current
+folder.
 """
 
 import os
@@ -43,6 +44,11 @@ class Workspace:
     def selections(self) -> Path:
         """Folder of selection rules."""
         return self.root / "selections"
+
+    @property
+    def catalogues(self) -> Path:
+        """Folder of source catalogues made from tiles."""
+        return self.root / "catalogues"
 
     @property
     def exports(self) -> Path:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from sky_ssl.errors import InputError
 from sky_ssl.explore.holding import KINDS, Holding, stamp_of
-from sky_ssl.explore.starting import catalogues
 from sky_ssl.sky.cutoutset import open_cutouts
 from sky_ssl.workspace import Workspace
 
@@ -27,7 +26,7 @@ def list_places(workspace: Workspace) -> list[tuple[str, Path]]:
         "embeddings": w.embeddings,
         "map": w.maps,
         "selection": w.selections,
-        "catalogue": catalogues(w),
+        "catalogue": w.catalogues,
         "export": w.exports,
     }
     for kind, folder in folders.items():

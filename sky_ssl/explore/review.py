@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sky_ssl.explore.tasks import LabelKind, Task
+from sky_ssl.explore.tasks import VETTING, LabelKind, Task
 from sky_ssl.probes.calibration import Calibration
 
-PREFIX = "vetting of "
 ACCEPT, REJECT, UNSURE = "accept", "reject", "unsure"
 VERDICTS = (
     LabelKind(ACCEPT, "#009e73"),
@@ -28,12 +27,7 @@ Verdicts = npt.NDArray[np.object_]
 
 def vetting_task(rule: str) -> Task:
     """Give the task that the verdicts on a rule's list are labels of."""
-    return Task(f"{PREFIX}{rule}"[:_LONGEST].strip(), VERDICTS)
-
-
-def is_vetting(task: str) -> bool:
-    """Say whether a task is one of verdicts."""
-    return task.startswith(PREFIX)
+    return Task(f"{VETTING}{rule}"[:_LONGEST].strip(), VERDICTS)
 
 
 @dataclass(frozen=True)

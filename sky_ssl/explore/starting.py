@@ -64,11 +64,6 @@ def read_path(text: str, what: str) -> Path:
     return path
 
 
-def catalogues(workspace: Workspace) -> Path:
-    """Folder of source catalogues made in a workspace."""
-    return workspace.root / "catalogues"
-
-
 def detect_command(
     workspace: Workspace,
     tiles: Path,
@@ -79,7 +74,7 @@ def detect_command(
     reproject: bool = False,
 ) -> tuple[str, ...]:
     """Detect sources on tiles: a catalogue (ECSV)."""
-    out = catalogues(workspace) / f"{check_name(name)}.ecsv"
+    out = workspace.catalogues / f"{check_name(name)}.ecsv"
     words = ["detect", str(tiles), "--survey", survey, "--threshold", f"{threshold:g}"]
     return _ours(*words, *(["--reproject"] if reproject else []), "--out", str(out))
 

@@ -14,6 +14,7 @@ from sky_ssl.errors import InputError
 from sky_ssl.figures.colours import class_colours
 
 MOST_LABELS = 9  # one for each key
+VETTING = "vetting of "  # begins the names of tasks that hold verdicts on a candidate list
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,15 @@ def make_task(name: str, labels: Sequence[str]) -> Task:
 DWARF = make_task("dwarf", ["dwarf", "other", "unsure"])
 
 
+def is_vetting(task: str) -> bool:
+    """Say whether a task is one of verdicts on a candidate list."""
+    return task.startswith(VETTING)
+
+
 def load_tasks(path: Path) -> list[Task]:
     """Read the tasks of a workspace; where there are none, one for dwarf galaxies.
+
+    Tasks of verdicts on candidate lists come last, so that the first is one that somebody asked.
 
     Raises:
         InputError: the file is not one of ours.
@@ -74,10 +82,12 @@ def load_tasks(path: Path) -> list[Task]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     try:
-        return [
+        tasks = [
             Task(t["name"], tuple(LabelKind(k["name"], k["colour"]) for k in t["labels"]))
             for t in json.loads(text)["tasks"]
-        ] or [DWARF]
+        ]
+        asked = [t for t in tasks if not is_vetting(t.name)] or [DWARF]
+        return [*asked, *(t for t in tasks if is_vetting(t.name))]
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sky_ssl.explore import review
+from sky_ssl.explore.tasks import is_vetting
 from sky_ssl.probes.calibration import Calibration, calibrated_hits
 
 SAID = np.array(["accept", "reject", "", "accept", "unsure", ""], dtype=object)
@@ -29,7 +30,7 @@ def test_a_task_for_each_rule() -> None:
     """Named after it, cut where names are too long, with three keys."""
     task = review.vetting_task("x" * 200)
     assert len(task.name) == 100
-    assert review.is_vetting(task.name)
+    assert is_vetting(task.name)
     assert [label.name for label in task.labels] == ["accept", "reject", "unsure"]
 
 

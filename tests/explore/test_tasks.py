@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 
 from sky_ssl.errors import InputError
-from sky_ssl.explore.tasks import DWARF, LabelKind, Task, load_tasks, make_task, save_task
+from sky_ssl.explore.tasks import (
+    DWARF,
+    VETTING,
+    LabelKind,
+    Task,
+    load_tasks,
+    make_task,
+    save_task,
+)
 
 
 def test_tasks_come_back_in_order(tmp_path: Path) -> None:
@@ -49,3 +57,12 @@ def test_a_broken_file_is_named_and_kept(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"tasks\.json: not a list of tasks"):
         save_task(path, DWARF)
     assert path.read_text() == "{"
+
+
+def test_tasks_of_verdicts_come_after_what_was_asked(tmp_path: Path) -> None:
+    """A vetted list does not become the task that one labels, even where it is the only one."""
+    place = tmp_path / "tasks.json"
+    save_task(place, make_task(f"{VETTING}rule", ["accept", "reject"]))
+    assert [t.name for t in load_tasks(place)] == ["dwarf", "vetting of rule"]
+    save_task(place, make_task("lens", ["lens", "none"]))
+    assert [t.name for t in load_tasks(place)] == ["dwarf", "lens", "vetting of rule"]
