@@ -91,11 +91,16 @@ def embed(
         if pooling == "cls":
             return encoder.tokens(images)[:, 0].float()
         tokens = (_patch_tokens(encoder, images).float() - mean) / std
-    central = tokens[:, _central(encoder.config, 2).to(device)]
+    return pool_tokens(tokens, encoder.config, pooling)
+
+
+def pool_tokens(tokens: torch.Tensor, config: ModelConfig, pooling: str) -> torch.Tensor:
+    """Pool standardised patch tokens (B, T, width) to (B, D), as `embed` does."""
+    central = tokens[:, _central(config, 2).to(tokens.device)]
     if pooling == "central":
         return central.flatten(1)
     if pooling == "central16":
-        return tokens[:, _central(encoder.config, 4).to(device)].mean(dim=1)
+        return tokens[:, _central(config, 4).to(tokens.device)].mean(dim=1)
     if pooling == "max":
         return tokens.amax(dim=1)
     average = tokens.mean(dim=1)
