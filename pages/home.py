@@ -28,6 +28,9 @@ def build_demo() -> None:
     """Start the command that builds the demo."""
     place = state.workspace()
     command = [sys.executable, "-m", "sky_ssl", "demo", "--workspace", str(place.root)]
+    for option in ("n", "steps"):
+        if number := st.session_state.get(f"demo {option}"):
+            command += [f"--{option}", str(number)]
     start_job(place.jobs, "demo", command)
 
 
@@ -57,7 +60,12 @@ elif not files:
         "trained on them, their embeddings and a map. It takes a few minutes and is built in "
         f"`{workspace.root}`."
     )
-    st.button("Build the demo", type="primary", on_click=build_demo)
+    row = st.columns([1.4, 1.4, 1.4, 6], vertical_alignment="bottom")
+    row[0].number_input("Cutouts", 300, 1_000_000, None, placeholder="12,000", key="demo n",
+                        help="Fewer are quicker, and show less")  # fmt: skip
+    row[1].number_input("Training steps", 1, 1_000_000, None, placeholder="as in configs/demo.toml",
+                        key="demo steps")  # fmt: skip
+    row[2].button("Build the demo", type="primary", on_click=build_demo, use_container_width=True)
     jobsview.show_last("demo")
 else:
     for title, what in list(frame.PAGES.items())[1:]:

@@ -1,0 +1,161 @@
+"""A server of the dashboard, a browser on it, and what one does there with mouse and keys."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from sky_ssl.explore.labels import LABELLER
+from sky_ssl.jobs import list_jobs, state_of, stop_job
+from sky_ssl.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+OPTIONS = ["--no-sandbox", "--headless=new", "--disable-gpu", "--disable-dev-shm-usage",
+           "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
+PATIENCE = 45.0  # seconds that a state may be waited for; a busy machine is slow
+
+
+def until(true: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+    """Wait until something holds, looking again and again."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"waited {seconds:.0f} s in vain: {what}"
+        time.sleep(0.05)
+
+
+@dataclass
+class Server:
+    """A dashboard that runs, as `streamlit run app/Home.py` starts it."""
+
+    workspace: Workspace
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def address(self) -> str:
+        """Where a browser finds it."""
+        return f"http://localhost:{self.port}"
+
+    @property
+    def is_up(self) -> bool:
+        """Say whether it answers."""
+        try:
+            with urllib.request.urlopen(f"{self.address}/_stcore/health", timeout=5) as answer:
+                return bool(answer.read() == b"ok")
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        """End it at once: it gets no chance to write anything."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("localhost", 0))
+        return int(s.getsockname()[1])
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Start the dashboard on a workspace, on a free port or a given one; it ends with the test."""
+    started: list[Server] = []
+
+    def start(root: Path, *options: str, labeller: str = "ann", port: int = 0) -> Server:
+        port = port or free_port()
+        command = [sys.executable, "-m", "streamlit", "run", "app/Home.py", "--server.port",
+                   str(port), "--server.headless", "true", "--server.fileWatcherType", "none",
+                   *options, "--", "--workspace", str(root)]  # fmt: skip
+        log = tmp_path / f"server-{len(started)}.txt"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                command, cwd=ROOT, stdout=out, stderr=out, env={**os.environ, LABELLER: labeller}
+            )
+        server = Server(Workspace(root), port, process)
+        started.append(server)
+        until(lambda: server.is_up or process.poll() is not None, "the server answers", 90)
+        assert process.poll() is None, log.read_text()
+        return server
+
+    yield start
+    for server in started:
+        for job in list_jobs(server.workspace.jobs):
+            if state_of(job).status == "running":
+                stop_job(job)
+        server.kill()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Chromium, as Debian has it."""
+    wanted = (os.environ.get("SKY_SSL_CHROMIUM", ""), *NAMES)
+    found = next((path for name in wanted if name and (path := shutil.which(name))), None)
+    if found is None:
+        pytest.fail("no Chromium for the browser tests: apt-get install chromium", pytrace=False)
+    with sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=found, args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser, tmp_path: Path) -> Iterator[Callable[..., Page]]:
+    """Open an address in a browser that was never there; scripts of pages must not fail."""
+    expect.set_options(timeout=PATIENCE * 1000)
+    failed: list[str] = []
+    contexts = []
+
+    def opened(address: str) -> Page:
+        context = chromium.new_context(viewport={"width": 1440, "height": 900})
+        context.set_default_timeout(PATIENCE * 1000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: failed.append(str(error)))
+        page.goto(address)
+        return page
+
+    yield opened
+    for n, context in enumerate(contexts):
+        for page in context.pages:  # to look at when a test failed
+            with contextlib.suppress(Exception):  # a page that hangs must not hide why
+                page.screenshot(path=tmp_path / f"last-{n}.png", timeout=5000)
+        context.close()
+    assert not failed, failed
+
+
+@pytest.fixture(scope="session")
+def small_survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace of 300 objects with a model of two steps, made once for all; read only."""
+    # tests that run side by side have folders of their own within one
+    together = tmp_path_factory.getbasetemp()
+    together = together.parent if "PYTEST_XDIST_WORKER" in os.environ else together
+    root = together / "small_survey"
+    command = [sys.executable, "-m", "sky_ssl", "demo", "--workspace", str(root),
+               "--n", "300", "--steps", "2"]  # fmt: skip
+    with (together / "small_survey.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+@pytest.fixture
+def survey(small_survey: Path, tmp_path: Path) -> Workspace:
+    """A copy of the small survey, to write into."""
+    shutil.copytree(small_survey, tmp_path / "survey")
+    return Workspace(tmp_path / "survey")
