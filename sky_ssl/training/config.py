@@ -179,7 +179,7 @@ def config_from_table(
         else:
             values[section][name] = text
     sections: dict[str, Any] = {
-        n: _build(cls, n, values[n], source) for n, cls in _SECTIONS.items()
+        n: build_section(cls, n, values[n], source) for n, cls in _SECTIONS.items()
     }
     is_table = isinstance(survey, Mapping)
     return Config(
@@ -202,7 +202,14 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, str]:
     return result
 
 
-def _build(cls: type[T], section: str, values: Mapping[str, Any], source: str) -> T:
+def build_section(
+    cls: type[T], section: str, values: Mapping[str, Any], source: str = "settings"
+) -> T:
+    """Make a dataclass of settings from TOML values or texts of the command line.
+
+    Raises:
+        InputError: an unknown name, or a value of another type or out of range.
+    """
     kinds = typing.get_type_hints(cls)
     for name in values:
         if name not in kinds:
