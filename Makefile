@@ -1,4 +1,5 @@
-# `make app` and `make test` do all their own set-up in .venv.
+# `make app` and `make test` do all their own set-up in .venv. The browser that some tests need is not
+# a Python package: `make test` installs it with apt-get where it may.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -19,6 +20,7 @@ install: .venv/installed
 	touch $@
 
 test: .venv/test-installed
+	sh tests/browser/chromium.sh
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -98,7 +98,14 @@ def _name(content: bytes) -> str:
 
 
 def _is_foreign(request: Request) -> bool:
-    """Say whether another site makes this request."""
+    """Say whether another site makes this request, or one under a name that is not allowed.
+
+    The names allowed are those of Streamlit's own option `server.allowedHosts`; all without it.
+    """
+    from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
+
+    if not is_host_allowed(request.headers.get("host")):
+        return True
     site = request.headers.get("sec-fetch-site", "same-origin")
     origin = request.headers.get("origin")
     host = request.headers.get("host", "")

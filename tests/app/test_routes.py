@@ -58,6 +58,18 @@ def test_other_sites_are_refused(client: TestClient, headers: dict[str, str]) ->
     assert client.get(address, headers={"origin": "http://testserver"}).status_code == 200
 
 
+def test_only_allowed_names_of_this_server_are_answered_to(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that somebody else pointed at this machine is refused where names are listed."""
+    from streamlit import config
+
+    address = SHELF.put(b"secret")
+    monkeypatch.setattr(config, "get_option", lambda name: ["testserver"])
+    assert client.get(address).status_code == 200
+    assert client.get(address, headers={"host": "evil.example"}).status_code == 403
+
+
 def test_the_shelf_lets_go_of_the_oldest() -> None:
     """By bytes, and by number of views; what is used stays."""
     shelf = Shelf(most_bytes=10, most_views=2)

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import signal
 import socket
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from sky_ssl.explore.labels import LABELLER
 from sky_ssl.jobs import list_jobs, state_of, stop_job
@@ -23,8 +24,10 @@ from sky_ssl.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-OPTIONS = ["--no-sandbox", "--headless=new", "--disable-gpu", "--disable-dev-shm-usage",
-           "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
+OPTIONS = [
+    "--no-sandbox", "--headless=new", "--disable-gpu", "--disable-dev-shm-usage",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 PATIENCE = 45.0  # seconds that a state may be waited for; a busy machine is slow
 
 
@@ -149,8 +152,10 @@ def small_survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
                "--n", "300", "--steps", "2"]  # fmt: skip
     with (together / "small_survey.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+        if not (root / "made").exists():
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+            (root / "made").touch()
     return root
 
 
@@ -159,3 +164,91 @@ def survey(small_survey: Path, tmp_path: Path) -> Workspace:
     """A copy of the small survey, to write into."""
     shutil.copytree(small_survey, tmp_path / "survey")
     return Workspace(tmp_path / "survey")
+
+
+class Hand:
+    """What one does on a page with mouse and keys, and what one waits to see."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.gallery = page.locator(".gallery")
+        self.cards = page.locator(".gallery .card")
+
+    def rest(self) -> None:
+        """Wait until the page is drawn."""
+        app = self.page.locator('[data-testid="stApp"]')
+        expect(app).to_have_attribute("data-test-script-state", "notRunning")
+        expect(self.page.locator('[data-testid="stException"]')).to_have_count(0)
+
+    def turn_to(self, title: str) -> None:
+        """Go to another page by its name at the top."""
+        self.page.get_by_role("link", name=title, exact=True).click()
+        until(lambda: f"/{title.lower()}" in self.page.url, f"the address is that of {title}")
+        self.rest()
+
+    def map(self) -> Locator:
+        """Wait until the points are drawn; give the map."""
+        found = self.page.locator(".map[data-drawn]")
+        expect(found).to_be_visible()
+        return found
+
+    def lasso(self, left: float, right: float) -> list[str]:
+        """Draw round all points between two shares of the map's width; give the ids inside.
+
+        The points fill a square in the middle, whatever the shape of the map.
+        """
+        box = self.map().locator(".over").bounding_box()
+        assert box is not None
+        side = 0.96 * min(box["width"], box["height"])
+        x0 = box["x"] + box["width"] / 2 - side / 2
+        y0 = box["y"] + box["height"] / 2 - side / 2
+        ends = [(left, 0.0), (right, 0.0), (right, 1.0), (left, 1.0), (left, 0.1)]
+        corners = [(x0 + x * side, y0 + y * side) for x, y in ends]
+        before = self.shown()
+        self.page.locator(".map [data-do=lasso]").click()
+        self.page.mouse.move(*corners[0])
+        self.page.mouse.down()
+        for corner in corners[1:]:
+            self.page.mouse.move(*corner, steps=8)
+        self.page.mouse.up()
+        until(lambda: self.shown() not in ([], before), "the gallery shows what was drawn round")
+        self.rest()
+        return self.shown()
+
+    def shown(self) -> list[str]:
+        """Give the ids of the gallery, in order."""
+        titles = self.cards.evaluate_all("cards => cards.map((card) => card.title)")
+        return [str(title).split(":")[0] for title in titles]
+
+    def labels(self) -> dict[str, str]:
+        """Give the labels of the gallery by id, as its cards say them."""
+        titles = self.cards.evaluate_all("cards => cards.map((card) => card.title)")
+        return dict(str(title).split(": ") for title in titles if ": " in str(title))
+
+    def figures(self) -> list[str]:
+        """Give the numbers on the cards of the gallery."""
+        return self.page.locator(".gallery .card footer b").all_text_contents()
+
+    def press(self, *keys: str) -> None:
+        """Press keys with the gallery in focus."""
+        for key in keys:
+            self.gallery.press(key)
+
+    def says(self, pattern: str) -> Locator:
+        """Wait for a paragraph with words that a regular expression matches."""
+        paragraphs = self.page.locator("p, code, [role=alert]")
+        found = paragraphs.filter(has_text=re.compile(pattern)).first
+        expect(found).to_be_visible()
+        return found
+
+
+@pytest.fixture
+def hand() -> type[Hand]:
+    """Take a page in hand."""
+    return Hand
+
+
+@pytest.fixture(name="until")
+def until_fixture() -> Callable[..., None]:
+    """Wait until something holds."""
+    return until

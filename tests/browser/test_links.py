@@ -1,0 +1,39 @@
+"""An address that is sent to a colleague shows the same."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from sky_ssl.workspace import Workspace
+
+
+def test_a_link_shows_the_same_map_object_and_selection(
+    serve: Callable, visit: Callable, hand: Callable, until: Callable, survey: Workspace
+) -> None:
+    """The address of one browser, opened in another that was never there."""
+    here = hand(visit(f"{serve(survey.root).address}/map"))
+    chosen = here.lasso(0, 0.5)
+    here.cards.nth(1).click()
+    here.says(f"^{re.escape(chosen[1])}$")
+    until(lambda: chosen[1] in here.page.url and "selection=" in here.page.url, "the address")
+    there = hand(visit(here.page.url))
+    there.map()
+    there.says(f"^{re.escape(chosen[1])}$")
+    expect(there.cards).to_have_count(len(chosen))
+    assert there.shown() == chosen
+    for name in ("Map", "Colour by", "Task"):
+        shown = [me.page.get_by_label(name, exact=True).first.input_value() for me in (here, there)]
+        assert shown[0] == shown[1]
+
+
+@pytest.mark.parametrize("page", ["map", "search", "candidates", "probe"])
+def test_a_link_with_names_that_are_gone_opens_all_the_same(
+    serve: Callable, visit: Callable, hand: Callable, survey: Workspace, page: str
+) -> None:
+    """What is not there, or was never a name of ours, is passed over."""
+    bad = "data=../../etc/passwd&map=..%2f..%2fx.h5&object=nobody&selection=../../x&task=none"
+    me = hand(visit(f"{serve(survey.root).address}/{page}?{bad}"))
+    me.says("300 objects")
+    me.rest()
