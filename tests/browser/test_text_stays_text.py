@@ -85,11 +85,14 @@ def test_on_the_map_and_in_the_gallery(
     """Legend, inspector, cards, keys, and the words beside a point."""
     address = serve(hostile.root).address
     for name in IDS:
-        page = visit(f"{address}/map?colour=class&object={quote(name)}")
+        page = visit(f"{address}/map?colour=class&task={quote(TASK)}&object={quote(name)}")
         me = hand(page)
         me.map()
         shows(page, name)
         shows(page, CLASS)
+        shows(page, LABEL)
+        shows(page, OTHER)
+        in_table(page, REMARK)
         nothing_ran(page)
     inside = me.lasso(0, 1)
     assert set(IDS) <= set(inside)
