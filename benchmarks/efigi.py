@@ -24,13 +24,13 @@ from sky_ssl.errors import InputError
 from sky_ssl.evaluate.baselines import pixel_features, principal_components, radial_features
 from sky_ssl.model.embedding import TokenStatistics, embed, token_statistics
 from sky_ssl.model.simmim import SimMIM
+from sky_ssl.probes.crossval import cross_validate_classes
 from sky_ssl.sky.cutoutset import open_cutouts
 from sky_ssl.training.checkpoint import load_model, load_token_statistics
 
 EDGES = (-3.5, -0.5, 3.5, 8.5)
 """Between the types of the five classes."""
 HAND_MADE = "29 by hand"
-_STRENGTHS = np.logspace(-4, 1, 6)  # inverse of the L2 penalty
 _DRAWS = 2000
 _FOLDS = 5
 
@@ -62,36 +62,26 @@ def features_of(images: np.ndarray, run: str | None) -> dict[str, np.ndarray]:
     return found
 
 
-def out_of_fold(x: np.ndarray, y: np.ndarray, scoring: str) -> np.ndarray:
-    """Give class probabilities (N, K) of each object, from probes that have not seen it."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+def out_of_fold(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Give decision values (N,) or (N, K) of each object, from probes that have not seen it.
 
-    probe = make_pipeline(
-        StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=3000)
-    )
-    grid = {"logisticregression__C": _STRENGTHS}
-    search = GridSearchCV(probe, grid, cv=StratifiedKFold(4), scoring=scoring)
-    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
-    found: np.ndarray = cross_val_predict(search, x, y, cv=folds, method="predict_proba")
-    return found
+    The probe is the product's own: a logistic regression whose penalty is the one of least
+    balanced log-loss on folds of the training part.
+    """
+    return cross_validate_classes(x, y, folds=_FOLDS, seed=0).values
 
 
-def score_draws(
-    probabilities: np.ndarray, y: np.ndarray, draws: np.ndarray, kind: str
-) -> np.ndarray:
+def score_draws(decision: np.ndarray, y: np.ndarray, draws: np.ndarray, kind: str) -> np.ndarray:
     """Score (1 + draws,): first all objects, then each bootstrap draw of row numbers."""
     from sklearn.metrics import average_precision_score, balanced_accuracy_score
 
-    predicted = probabilities.argmax(axis=1)
+    predicted = decision.argmax(axis=1) if kind == "types" else None
     scores = []
     for rows in (np.arange(len(y)), *draws):
-        if kind == "types":
+        if predicted is not None:
             scores.append(balanced_accuracy_score(y[rows], predicted[rows]))
         else:
-            scores.append(average_precision_score(y[rows], probabilities[rows, 1]))
+            scores.append(average_precision_score(y[rows], decision[rows]))
     return np.array(scores)
 
 
@@ -104,20 +94,19 @@ def measure(pictures: str, run: str | None) -> dict[str, Any]:
     rows = np.random.default_rng(0)
     draws = rows.integers(len(types), size=(_DRAWS, len(types)))
     tasks = {
-        "types": (np.digitize(types, EDGES), "balanced_accuracy"),
-        "dwarfs": ((types >= 10).astype(int), "average_precision"),
+        "types": np.digitize(types, EDGES),
+        "dwarfs": (types >= 10).astype(int),
     }
     table: dict[str, Any] = {}
     features = features_of(images, run)
-    for task, (y, scoring) in tasks.items():
+    for task, y in tasks.items():
         scores = {
-            name: score_draws(out_of_fold(x, y, scoring), y, draws, task)
-            for name, x in features.items()
+            name: score_draws(out_of_fold(x, y), y, draws, task) for name, x in features.items()
         }
         for name, values in scores.items():
             gain = values - scores[HAND_MADE]
             table.setdefault(name, {})[task] = {**_summary(values), "gain": _summary(gain)}
-    counts = {task: np.bincount(y).tolist() for task, (y, _) in tasks.items()}
+    counts = {task: np.bincount(y).tolist() for task, y in tasks.items()}
     return {"pictures": len(types), "counts": counts, "run": run, "table": table}
 
 
