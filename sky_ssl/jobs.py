@@ -122,13 +122,21 @@ def state_of(job: Job) -> JobState:
         status = "done" if end.get("status") == 0 else "failed"
     total, done = float(said.get("total", 0)), float(said.get("done", 0))
     fraction = min(1.0, done / total) if total else None
-    left = None
-    if running and fraction:
-        left = (said["time"] - said["started"]) * (1 - fraction) / fraction
+    left = _seconds_left(said) if running else None
     last = float(end.get("time", time.time() if running else said.get("time", job.started)))
     lines = _tail(job.folder / "log.txt")
     stage = str(said.get("label", ""))
     return JobState(status, stage, fraction, left, last - job.started, lines)
+
+
+def _seconds_left(said: dict[str, Any]) -> float | None:
+    """Estimate from the pace since the first report; None where there is only that one."""
+    try:
+        since = float(said["done"]) - float(said["first_done"])
+        spent = float(said["time"]) - float(said["first_time"])
+        return spent * (float(said["total"]) - float(said["done"])) / since if since > 0 else None
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def stop_job(job: Job, grace: float = _GRACE) -> None:

@@ -41,6 +41,7 @@ def reporter(label: str, unit: str = "it") -> Progress:
     file = Path(place) if place else None
     started = time.time()
     written = 0.0
+    first: dict[str, float] = {}  # work that goes on where it was begun earlier does not begin at 0
 
     def update(done: int, total: int) -> None:
         nonlocal written
@@ -48,9 +49,11 @@ def reporter(label: str, unit: str = "it") -> Progress:
         if file is None or (done < total and now - written < _EVERY):
             return
         written = now
+        if not first:
+            first.update(first_done=done, first_time=now)
         said = {"label": label, "unit": unit, "done": done, "total": total, "started": started}
         temporary = file.with_name(f".{file.name}.{os.getpid()}")
-        temporary.write_text(json.dumps({**said, "time": now}), encoding="utf-8")
+        temporary.write_text(json.dumps({**said, **first, "time": now}), encoding="utf-8")
         temporary.replace(file)
 
     return update

@@ -40,15 +40,18 @@ def test_a_job_ends_well_or_badly(tmp_path: Path) -> None:
 
 def test_progress_is_what_the_command_says(tmp_path: Path) -> None:
     """The callback of `terminal` reaches the job through the environment."""
-    code = "import time\nfrom sky_ssl.progress import terminal\nterminal('map')(30, 120)\n"
-    job = start_job(tmp_path, "map", python(code + "time.sleep(60)"))
+    code = "import time\nfrom sky_ssl.progress import terminal\nsay = terminal('map')\n"
+    code += "say(20, 120)\ntime.sleep(0.5)\nsay(30, 120)\ntime.sleep(60)\n"
+    job = start_job(tmp_path, "map", python(code))
     for _ in range(400):
         state = state_of(job)
-        if state.fraction is not None:
+        if state.fraction == 0.25:
             break
         time.sleep(0.05)
     assert (state.status, state.stage, state.fraction) == ("running", "map", 0.25)
+    # begun at 20: 10 of the 90 that are left take half a second, or a little more where it is slow
     assert state.seconds_left is not None
+    assert state.seconds_left >= 4.5
     stop_job(job)
     assert state_of(job).status == "stopped"
 

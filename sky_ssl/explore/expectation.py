@@ -17,6 +17,7 @@ from sky_ssl.probes.prevalence import Prevalence
 Scores = npt.NDArray[np.floating]
 
 _DEPTHS = (10, 30, 100, 300, 1000, 3000, 10_000)
+_MANY = 10  # expected objects, from which on a whole number will do
 
 
 def calibration_for(
@@ -119,8 +120,19 @@ def expectation_lines(expected: Sequence[dict[str, Any]], of: str) -> list[str]:
     lines = []
     for row in expected:
         half = (row["high"] - row["low"]) / 2
+        # a few, or none: their number is not spread evenly around the mean
+        spread = f" +- {half:.0f}" if row["mean"] >= _MANY else ""
         lines.append(
-            f"the first {row['top']:.0f} hold {row['mean']:.0f} +- {half:.0f} of "
+            f"the first {row['top']:.0f} hold {count_words(row['mean'])}{spread} of "
             f"{of or 'the true ones'!r} (95 %: {row['low']:.0f} to {row['high']:.0f})"
         )
     return lines
+
+
+def count_words(count: float) -> str:
+    """Write an expected number of objects with the digits that it is good for: 40, 2.3, 0.04."""
+    if count >= _MANY:
+        return f"{count:,.0f}"
+    if count < 0.01:
+        return "0" if count == 0 else "less than 0.01"
+    return f"{count:.1f}" if count >= 1 else f"{count:.1g}"

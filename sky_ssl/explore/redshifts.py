@@ -20,9 +20,9 @@ from sky_ssl.explore.labelcolumn import as_numbers, task_of
 from sky_ssl.explore.probescore import Outcome, ProbeOptions, measure
 from sky_ssl.explore.probeuse import predictions
 from sky_ssl.explore.probing import BUFFER, MOST_LABELS, Problem, finite_rows, one_each, sky_groups
-from sky_ssl.probes.bootstrap import Interval
+from sky_ssl.probes.bootstrap import Interval, wilson
 from sky_ssl.probes.crossval import Apart
-from sky_ssl.probes.redshift import value_figures
+from sky_ssl.probes.redshift import OUTLIER, value_figures
 from sky_ssl.sky.coords import unit_vectors
 
 Numbers = npt.NDArray[np.floating]
@@ -42,6 +42,7 @@ class Bins:
     centre: Numbers  # (B,) median truth
     bias: Numbers  # (B, 3) mean, low, high
     nmad: Numbers  # (B, 3)
+    outliers: Numbers  # (B, 3) share with |D| > 0.15
     count: Numbers  # (B,)
 
 
@@ -184,10 +185,12 @@ def binned(found: Regression, *, seed: int = 0) -> Bins | None:
             groups=None if groups is None else groups[here],
             seed=seed,
         )
-        middle = float(np.median(truth[here]))
-        rows.append((middle, figures["bias"], figures["nmad"], int(here.sum())))
-    centre, bias, nmad, number = zip(*rows, strict=True)
-    return Bins(edges, np.array(centre), np.array(bias), np.array(nmad), np.array(number))
+        middle, n = float(np.median(truth[here])), int(here.sum())
+        out = int((np.abs(d[here]) > OUTLIER).sum())
+        # by Wilson: where there is none, resampling would promise that there never is one
+        outliers = (out / n, *wilson(out, n))
+        rows.append((middle, figures["bias"], figures["nmad"], outliers, n))
+    return Bins(edges, *(np.array(column) for column in zip(*rows, strict=True)))
 
 
 def table_bytes(table: pd.DataFrame, ending: str) -> bytes:

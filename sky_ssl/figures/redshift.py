@@ -16,6 +16,7 @@ Numbers = npt.NDArray[np.floating]
 
 OUTLIER = 0.15
 _BLUE, _ORANGE, _GREEN, _GREY = "#56b4e9", "#e69f00", "#009e73", "#9ca3af"
+_RED = "#d55e00"
 _MOST_POINTS, _CELLS = 1500, 90
 
 
@@ -32,7 +33,7 @@ def draw_agreement(
     """
     words = html.escape(name)
     figure = _empty(height, f"{words}, true", f"{words}, predicted")
-    low, high = _range(np.concatenate([truth, predicted]))
+    low, high = range_of(np.concatenate([truth, predicted]))
     _cloud(figure, truth, predicted, (low, high), (low, high))
     line = np.linspace(low, high, 50)
     _line(figure, line, line, "1:1", "solid")
@@ -69,7 +70,7 @@ def draw_deviation(
     words = html.escape(name)
     title = "D = (predicted - true) / (1 + true)" if redshift else "D = predicted - true"
     figure = _empty(height, f"{words}, true", title)
-    x_range = _range(truth)
+    x_range = range_of(truth)
     most = float(np.percentile(np.abs(deviation), 99)) * 1.2 if len(deviation) else 1.0
     most = max(most, 1.5 * OUTLIER) if redshift else max(most, 1e-9)
     _cloud(figure, truth, deviation, x_range, (-most, most))
@@ -89,6 +90,40 @@ def draw_deviation(
             )  # fmt: skip
     figure.update_xaxes(range=list(x_range))
     figure.update_yaxes(range=[-most, most], zeroline=False)
+    return figure
+
+
+def draw_outliers(
+    centre: Numbers,
+    share: Numbers,
+    count: Numbers,
+    name: str,
+    *,
+    x_range: tuple[float, float] | None = None,
+    height: int = 170,
+) -> "Figure":
+    """Draw the share of outliers against the truth.
+
+    Args:
+        centre: (B,) of the bins.
+        share: (B, 3) of objects with |D| > 0.15, low, high.
+        count: (B,) objects.
+        name: of what is predicted.
+        x_range: of the truth, as of the chart above it.
+        height: in pixels.
+    """
+    figure = _empty(height, f"{html.escape(name)}, true", "outliers")
+    figure.add_scatter(
+        x=centre, y=share[:, 0], mode="lines+markers", name=f"|D| > {OUTLIER:g}",
+        line={"color": _RED, "width": 2}, marker={"size": 8}, error_y=_bars(share, _RED),
+        customdata=np.column_stack([share[:, 1:], count]),
+        hovertemplate="at %{x:.3g}: %{y:.1%} (%{customdata[0]:.1%} to %{customdata[1]:.1%}) of "
+        "%{customdata[2]:,.0f}<extra></extra>",
+    )  # fmt: skip
+    figure.update_layout(margin={"t": 10}, showlegend=False)
+    figure.update_yaxes(tickformat=".0%", rangemode="tozero", nticks=5)
+    if x_range is not None:
+        figure.update_xaxes(range=list(x_range))
     return figure
 
 
@@ -129,7 +164,7 @@ def _line(
     )  # fmt: skip
 
 
-def _range(values: Numbers) -> tuple[float, float]:
+def range_of(values: Numbers) -> tuple[float, float]:
     """Give the range of the central 99.8 % with a margin."""
     known = values[np.isfinite(values)]
     low, high = np.percentile(known, [0.1, 99.9]) if len(known) else (0.0, 1.0)

@@ -62,6 +62,9 @@ def test_a_line_is_found_and_measured(e: Embeddings) -> None:
     assert found.bins is not None
     assert found.bins.count.sum() == 200
     assert (found.bins.nmad[:, 1] <= found.bins.nmad[:, 0]).all()
+    share = found.bins.outliers[:, 0] @ found.bins.count / found.bins.count.sum()
+    assert share == pytest.approx((np.abs(found.deviation) > 0.15).mean())
+    assert (found.bins.outliers[:, 2] > found.bins.outliers[:, 0]).all()
     assert found.table is not None
     assert len(found.table) == N
     assert np.isfinite(found.table["predicted"]).all()
