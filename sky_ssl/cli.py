@@ -12,7 +12,9 @@ from collections.abc import Sequence
 
 from sky_ssl import __version__
 from sky_ssl.commands import (
+    anomalies,
     candidates,
+    clusters,
     cut,
     demo,
     detect,
@@ -21,12 +23,16 @@ from sky_ssl.commands import (
     labels,
     map,
     mock,
+    predict,
     probe,
     search,
 )
 from sky_ssl.errors import InputError
 
-COMMANDS = (demo, mock, detect, cut, embed, map, search, labels, probe, candidates, info)
+COMMANDS = (
+    *(demo, mock, detect, cut, embed, map, clusters, anomalies, search, labels, probe),
+    *(predict, candidates, info),
+)
 """In the order of the flow, as `sky-ssl --help` shows them."""
 
 

@@ -62,6 +62,15 @@ def add_tiles(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=0, help="processes (default: all cores)")
 
 
+def add_labels(parser: Any) -> None:
+    """Add the arguments that say where labels of objects are."""
+    parser.add_argument("--labels", default="", help="label ledger (file or URL), or any catalogue")
+    parser.add_argument(
+        "--label-column", default="", help="of that file; rows without a value have no label"
+    )
+    parser.add_argument("--task", default="", help="of the ledger (default: all)")
+
+
 def warn(lines: Sequence[str]) -> None:
     """Print warnings, a line each, to standard error."""
     for line in lines:

@@ -44,6 +44,18 @@ _COLUMNS = {
     "twins": About("", "meta.number", "Further rows of the data within the merging radius"),
     "label": About("", "src.class", "Label that is known already"),
     "tile": About("", "meta.id.parent", "Tile of the survey"),
+    "cluster": About("", "meta.id.parent", "Number of the cluster, 0 = largest, -1 = none"),
+    "cluster_name": About("", "meta.title", "Name given to the cluster"),
+    "membership": About("", "stat.probability", "Strength of belonging to the cluster, 0 to 1"),
+    "anomaly": About("", "stat.rank", "How odd the object is, 0 to 1: rank among all objects"),
+    "isolation": About("", "stat.likelihood", "Isolation forest, 0.5 = average, 1 = set apart"),
+    "neighbour_distance": About(
+        "", "stat.param", "Distance to the k-th nearest object along the principal axes"
+    ),
+    "reconstruction_error": About(
+        "", "stat.error", "Mean |model - sky| over hidden pixels, in units of the sky noise"
+    ),
+    "unlike_artefacts": About("", "stat.value", "0 = as a labelled artefact, 1 = unlike all"),
     "link_legacy": About("", "meta.ref.url", "Position in the Legacy Surveys viewer"),
     "link_aladin": About("", "meta.ref.url", "Position in Aladin Lite"),
     "link_esasky": About("", "meta.ref.url", "Position in ESASky"),

@@ -25,6 +25,7 @@ from sky_ssl.errors import InputError
 from sky_ssl.explore.candidatecolumns import about
 from sky_ssl.sky.tablefiles import plain_columns
 
+TITLE = "Candidates by a selection rule of sky_ssl"
 ENDINGS = {
     ".csv": "csv", ".ecsv": "ecsv", ".fits": "fits", ".fit": "fits", ".vot": "votable",
     ".votable": "votable", ".xml": "votable", ".reg": "ds9",
@@ -54,13 +55,16 @@ def check_ending(path: Path) -> str:
     return kind
 
 
-def write_candidates(frame: pd.DataFrame, path: str | Path, about_list: Mapping[str, Any]) -> None:
+def write_candidates(
+    frame: pd.DataFrame, path: str | Path, about_list: Mapping[str, Any], *, title: str = TITLE
+) -> None:
     """Write a list; the file appears under its name when it is complete.
 
     Args:
         frame: columns as `candidates.find_candidates` makes them; may have no rows.
         path: the ending says the format.
         about_list: provenance, names and plain values.
+        title: of a VOTable; its first word names the extension of a FITS file.
 
     Raises:
         InputError: an ending that is not known.
@@ -77,7 +81,7 @@ def write_candidates(frame: pd.DataFrame, path: str | Path, about_list: Mapping[
                 (_write_csv if kind == "csv" else _write_regions)(columns, head, file)
         else:
             {"ecsv": _write_ecsv, "fits": _write_fits, "votable": _write_votable}[kind](
-                columns, head, temporary
+                columns, head, temporary, title
             )
         os.replace(temporary, target)
     finally:
@@ -145,11 +149,11 @@ def _table(columns: Columns, head: Head) -> Any:
     return table
 
 
-def _write_ecsv(columns: Columns, head: Head, path: Path) -> None:
-    _table(columns, head).write(path, format="ascii.ecsv", overwrite=True)
+def _write_ecsv(columns: Columns, head: Head, path: Path, title: str) -> None:
+    _table(columns, {"title": title, **head}).write(path, format="ascii.ecsv", overwrite=True)
 
 
-def _write_fits(columns: Columns, head: Head, path: Path) -> None:
+def _write_fits(columns: Columns, head: Head, path: Path, title: str) -> None:
     from astropy.io import fits
 
     ascii_columns = {
@@ -160,7 +164,7 @@ def _write_fits(columns: Columns, head: Head, path: Path) -> None:
     }
     table = _table(ascii_columns, {})
     hdu = fits.table_to_hdu(table)
-    hdu.name = "CANDIDATES"
+    hdu.name = title.split()[0].upper()
     for number, name in enumerate(table.colnames, start=1):
         _, ucd, description = about(name)
         if ucd:
@@ -181,13 +185,13 @@ def _ascii(text: str) -> str:
     return plain.encode("ascii", "replace").decode()
 
 
-def _write_votable(columns: Columns, head: Head, path: Path) -> None:
+def _write_votable(columns: Columns, head: Head, path: Path, title: str) -> None:
     from astropy.io.votable import from_table
     from astropy.io.votable.tree import CooSys, Info
 
     table = _table(columns, {})
-    file = from_table(table, table_id="candidates")
-    file.description = "Candidates by a selection rule of sky_ssl"
+    file = from_table(table, table_id=title.split()[0].lower())
+    file.description = title
     resource = file.resources[0]
     resource.coordinate_systems.append(CooSys(ID="icrs", system="ICRS", epoch="J2000"))
     inner = file.get_first_table()
@@ -213,7 +217,8 @@ def _write_regions(columns: Columns, head: Head, file: TextIO) -> None:
         if np.isfinite(ra) and np.isfinite(dec):
             title = re.sub(r"[{}\"']", "_", str(columns["id"][i]))
             place = f'{ra:.7f},{dec:.7f},{radius[i]:.2f}"'
-            file.write(f"circle({place}) # text={{{columns['rank'][i]} {title}}}\n")
+            number = f"{columns['rank'][i]} " if "rank" in columns else ""
+            file.write(f"circle({place}) # text={{{number}{title}}}\n")
 
 
 def as_rows(frame: pd.DataFrame, most: int) -> list[dict[str, Any]]:
