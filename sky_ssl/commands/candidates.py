@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from sky_ssl.commands.parsing import add_command, warn
+from sky_ssl.commands.parsing import add_command, add_labels, warn
 from sky_ssl.errors import InputError
 
 _SHOWN = 25
@@ -22,8 +22,9 @@ def add(commands: Any) -> None:
     )
     p.add_argument(
         "--prevalence",
+        default="",
         metavar="P",
-        help="share of true ones in this sky: a number, or HITS/OF of an audit such as 3/500",
+        help="share of true ones in this sky: 0.001 or 0.1%%, or HITS/OF of an audit such as 3/500",
     )
     p.add_argument("--top", type=int, metavar="N", help="at most so many")
     p.add_argument("--threshold", type=float, metavar="T", help="least score (default: the rule's)")
@@ -35,11 +36,7 @@ def add(commands: Any) -> None:
         help="objects closer than this are one, the best is kept (default 1; 0 merges none)",
     )
     k = p.add_argument_group("what is known already")
-    k.add_argument("--labels", default="", help="label ledger (file or URL), or a file of objects")
-    k.add_argument(
-        "--label-column", default="", help="of that file; rows without a value are not known"
-    )
-    k.add_argument("--task", default="", help="of the ledger (default: all)")
+    add_labels(k)
     k.add_argument(
         "--known", choices=("drop", "keep"), default="drop", help="labelled objects (default drop)"
     )
@@ -75,6 +72,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     from sky_ssl.explore.candidatefiles import as_rows
     from sky_ssl.explore.candidates import ListOptions
     from sky_ssl.explore.listing import ListRequest, make_list
+    from sky_ssl.probes.prevalence import parse_prevalence
     from sky_ssl.progress import terminal
 
     if args.fov < 0:
@@ -82,7 +80,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     options = ListOptions(
         threshold=args.threshold,
         top=args.top,
-        prevalence=_prevalence(args.prevalence),
+        prevalence=parse_prevalence(args.prevalence),
         known=args.known,
         merge_arcsec=args.merge,
         radius_arcsec=args.radius,
@@ -106,25 +104,6 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     if args.samp or args.samp_to:
         summary["sent_to"] = _send(args, found, summary)
     return {"results": as_rows(found.frame, _SHOWN), **summary}
-
-
-def _prevalence(text: str | None) -> Any:
-    """Read a share, or the counts of an audit."""
-    from sky_ssl.probes.prevalence import Prevalence, audited
-
-    if text is None:
-        return None
-    try:
-        if "/" in text:
-            hits, of = text.split("/")
-            return audited(int(hits), int(of))
-        return Prevalence(float(text))
-    except InputError:
-        raise
-    except ValueError:
-        raise InputError(
-            f"--prevalence {text}: give a share such as 0.001, or an audit such as 3/500"
-        ) from None
 
 
 def _send(args: argparse.Namespace, found: Any, summary: dict[str, Any]) -> list[str]:

@@ -22,7 +22,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     from sky_ssl.progress import terminal
     from sky_ssl.sky.catalogue import write_catalogue
     from sky_ssl.sky.detect import DetectConfig, detect_tiles
+    from sky_ssl.sky.tablefiles import check_ending
 
+    check_ending(args.out)
     survey, tiles = tiles_of(args)
     table, problems = detect_tiles(
         tiles,

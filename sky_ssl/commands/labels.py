@@ -131,8 +131,8 @@ def _export(args: argparse.Namespace) -> dict[str, Any]:
 def _audit(args: argparse.Namespace) -> dict[str, Any]:
     """Draw a random sample, remember it and write its list."""
     from sky_ssl.explore.audit import draw_audit
-    from sky_ssl.explore.labelfiles import check_ending
     from sky_ssl.sky.catalogue import write_catalogue
+    from sky_ssl.sky.tablefiles import check_ending
 
     check_ending(args.file)
     data = _objects(args)

@@ -48,7 +48,7 @@ def add(commands: Any) -> None:
     p.add_argument("--repeats", type=int, default=10, help="draws (default 10)")
     p.add_argument("--folds", type=int, default=5, help="of the cross-validation (default 5)")
     p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--prevalence", type=float, metavar="P", help="share of positives in your sky")
+    p.add_argument("--prevalence", metavar="P", help="share of positives in your sky: 0.001, 0.1%%")
     p.add_argument("--audit", metavar="K/N", help="positives among N random objects looked at")
     p.add_argument("--top", type=int, default=300, help="candidates to look at (default 300)")
     p.add_argument("--radius", type=float, default=1.0, metavar="ARCSEC", help="to match positions")
@@ -63,7 +63,10 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     from sky_ssl.explore.probeuse import expected, given_prevalence, predictions, selection_of
     from sky_ssl.explore.probing import load_problem
     from sky_ssl.progress import terminal
+    from sky_ssl.sky.tablefiles import check_ending
 
+    if args.out:
+        check_ending(args.out)
     options = ProbeOptions(
         train=args.train,
         natural=args.natural,

@@ -69,6 +69,10 @@ def _check(args: argparse.Namespace) -> None:
             f"--index {args.index}: for --score tokens; whitened vectors are short, and always "
             "searched exactly"
         )
+    if args.out:
+        from sky_ssl.sky.tablefiles import check_ending
+
+        check_ending(args.out)
     if args.top < 1:
         raise InputError(f"--top {args.top}: must be 1 or more")
     if not args.merge >= 0:

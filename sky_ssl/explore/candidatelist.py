@@ -12,12 +12,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sky_ssl.errors import InputError
 from sky_ssl.explore.candidatecolumns import measured_columns
 from sky_ssl.explore.candidatefiles import write_candidates
 from sky_ssl.explore.dataset import DataSet
-from sky_ssl.explore.labels import Ledger
-from sky_ssl.probes.prevalence import Prevalence, audited
+from sky_ssl.explore.knownobjects import known_table
+from sky_ssl.probes.prevalence import parse_prevalence
+
+__all__ = [
+    "FORMATS",
+    "field_of_view",
+    "known_table",
+    "list_bytes",
+    "measured_table",
+    "parse_prevalence",
+]
 
 FORMATS = {
     "CSV": ".csv",
@@ -27,39 +35,6 @@ FORMATS = {
     "DS9 regions": ".reg",
 }
 """Endings of the files that a list can be had as."""
-
-
-def parse_prevalence(text: str) -> Prevalence | None:
-    """Read a share of true ones, such as 0.001, or an audit, such as 3/500; None if empty.
-
-    Raises:
-        InputError: neither, or out of range.
-    """
-    text = text.strip()
-    if not text:
-        return None
-    try:
-        if "/" in text:
-            hits, of = text.split("/")
-            return audited(int(hits), int(of))
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except InputError:
-        raise
-    except ValueError:
-        raise InputError(
-            f"prevalence {text!r}: give a share such as 0.001 or 0.1%, or an audit such as 3/500"
-        ) from None
-    return Prevalence(share)
-
-
-def known_table(ledger: Ledger, task: str) -> pd.DataFrame:
-    """Give the labels of a task as a table; where people disagree the object is known too."""
-    table = ledger.consensus(task=task).rename(columns={"object_id": "id"})
-    tied = table["tied"].to_numpy(dtype=object)
-    table["label"] = np.where(table["label"] == "", tied, table["label"])
-    for name in ("ra", "dec"):
-        table[name] = pd.to_numeric(table[name]).astype(np.float64)
-    return table
 
 
 def measured_table(data: DataSet) -> pd.DataFrame | None:

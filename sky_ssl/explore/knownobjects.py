@@ -4,6 +4,8 @@ In: ids and positions, and tables of objects (`read_objects`). Out: a value for 
 """
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +14,62 @@ import pandas as pd
 from sky_ssl.errors import InputError
 from sky_ssl.explore.candidatecolumns import measured_columns
 from sky_ssl.explore.matching import match_objects
+from sky_ssl.explore.objects import read_objects
 from sky_ssl.sky.coords import separation_arcsec, unit_vectors
 
+if TYPE_CHECKING:
+    from sky_ssl.explore.labels import Ledger
+
+_SQLITE = b"SQLite format 3"
 Degrees = npt.NDArray[np.float64]
+
+
+def known_table(ledger: "Ledger", task: str = "") -> pd.DataFrame:
+    """Give the labels of a task (all, if empty) as a table with `id`, `ra`, `dec` and `label`.
+
+    Where people disagree the object is known too, under the labels that are tied.
+    """
+    table = ledger.consensus(task=task or None).rename(columns={"object_id": "id"})
+    tied = table["tied"].to_numpy(dtype=object)
+    table["label"] = np.where(table["label"] == "", tied, table["label"])
+    for name in ("ra", "dec"):
+        table[name] = pd.to_numeric(table[name]).astype(np.float64)
+    return table
+
+
+def read_known(place: str, column: str = "", task: str = "") -> tuple[pd.DataFrame, str]:
+    """Read labelled objects from a ledger (file or URL), or from any file with objects.
+
+    Args:
+        place: path, or URL of a ledger on a server.
+        column: of labels, in a file that is no ledger.
+        task: of a ledger; all, if empty.
+
+    Returns:
+        The table, and the name of its column with labels (`column` as given for a file).
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+    """
+    is_url = "://" in place
+    if not is_url and not Path(place).exists():
+        raise InputError(f"{place}: no such file")
+    if not is_url and not _starts_with(Path(place), _SQLITE):
+        return read_objects(place), column
+    from sky_ssl.explore.labels import Ledger
+
+    ledger = Ledger(place)
+    try:
+        return known_table(ledger, task), "label"
+    finally:
+        ledger.close()
+
+
+def _starts_with(path: Path, magic: bytes) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(magic)) == magic
 
 
 def labels_of(

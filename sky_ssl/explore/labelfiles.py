@@ -17,24 +17,14 @@ from sky_ssl.explore.labelmatch import DataSet, labels_of
 from sky_ssl.explore.labels import Ledger, Origin
 from sky_ssl.explore.matching import Match, match_objects
 from sky_ssl.explore.objects import read_objects
+from sky_ssl.sky.tablefiles import check_ending
 
 _FIRST = ("id", "ra", "dec", "task", "label", "labeller", "time", "source", "n_events", "note")
 _FIRST_OF_ALL = ("event", "kind", "id", "ra", "dec", "task", "label", "labeller", "time", "source")
-_ENDINGS = (".csv", ".ecsv", ".fits", ".fit", ".vot", ".votable", ".xml", ".parquet", ".pq")
 _SHOWN = 20  # labels that are counted by name; numbers are all different
 _NO_DATA = "no data set was named: labels are kept under the ids and positions of the table"
 # what XML 1.0 has no way to write
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
-
-
-def check_ending(path: Path) -> None:
-    """Refuse a name that no table is written under, before anything is done.
-
-    Raises:
-        InputError: an ending that is not known.
-    """
-    if path.suffix.lower() not in _ENDINGS:
-        raise InputError(f"{path}: ending {path.suffix!r} is not one of {' '.join(_ENDINGS)}")
 
 
 def as_labels(column: pd.Series) -> list[str | None]:

@@ -20,13 +20,11 @@ from sky_ssl.errors import InputError
 from sky_ssl.explore.candidatefiles import check_ending, write_candidates
 from sky_ssl.explore.candidates import Candidates, ListOptions, find_candidates
 from sky_ssl.explore.footprint import searched_area, square_degrees, write_area
-from sky_ssl.explore.knownobjects import labels_of
+from sky_ssl.explore.knownobjects import labels_of, read_known
 from sky_ssl.explore.objects import read_objects
 from sky_ssl.explore.rule import Selection, check_model
 from sky_ssl.explore.rulefile import load_selection
 from sky_ssl.progress import Progress
-
-_SQLITE = b"SQLite format 3"
 
 
 @dataclass(frozen=True)
@@ -73,6 +71,8 @@ def make_list(
     catalogues = [(path.name, read_objects(path)) for path in request.catalogues]
     columns = _columns(request, e, notes)
     fov = request.fov_arcsec or _field_of_view(request, e)
+    if request.moc and not fov:
+        raise InputError("--moc: the width of a cutout is not known here: give --fov ARCSEC")
     options = replace(options, fov_arcsec=fov or options.fov_arcsec)
     found = find_candidates(
         selection,
@@ -97,8 +97,6 @@ def make_list(
         "provenance": about,
     }
     if request.moc:
-        if not fov:
-            raise InputError("--moc: the width of a cutout is not known here: give --fov ARCSEC")
         area = searched_area(e.ra, e.dec, fov, mapping)
         write_area(area, request.moc)
         summary |= {"moc": str(request.moc), "square_degrees": square_degrees(area)}
@@ -140,15 +138,7 @@ def _labels(
     """Read the labels of a ledger or of a file, for the objects of the embeddings (N,)."""
     if not request.labels:
         return None
-    path = Path(request.labels)
-    is_url = "://" in request.labels
-    if not is_url and not path.exists():
-        raise InputError(f"{path}: no such file")
-    column = request.label_column
-    if is_url or (path.is_file() and _starts_with(path, _SQLITE)):
-        table, column = _from_ledger(request.labels if is_url else path, request.task), "label"
-    else:
-        table = read_objects(path)
+    table, column = read_known(request.labels, request.label_column, request.task)
     labels, lines = labels_of(
         table, e.id, e.ra, e.dec, column=column, radius_arcsec=max(merge_arcsec, 0.5)
     )
@@ -159,28 +149,6 @@ def _labels(
             "a value in that column do"
         )
     return labels
-
-
-def _from_ledger(place: str | Path, task: str) -> pd.DataFrame:
-    """Read the labels in force; where people disagree the object is known all the same."""
-    from sky_ssl.explore.labels import Ledger
-
-    ledger = Ledger(place)
-    try:
-        table = ledger.consensus(task=task or None)
-    finally:
-        ledger.close()
-    table = table.rename(columns={"object_id": "id"})
-    tied = table["tied"].to_numpy(dtype=object)
-    table["label"] = np.where(table["label"] == "", tied, table["label"])
-    table["ra"] = pd.to_numeric(table["ra"]).astype(np.float64)
-    table["dec"] = pd.to_numeric(table["dec"]).astype(np.float64)
-    return table
-
-
-def _starts_with(path: Path, magic: bytes) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(magic)) == magic
 
 
 def _columns(request: ListRequest, e: Embeddings, notes: list[str]) -> pd.DataFrame | None:

@@ -20,7 +20,7 @@ from sky_ssl.probes.calibration import Calibration, calibrated_hits
 from sky_ssl.probes.crossval import Tuned
 from sky_ssl.probes.domain import fit_domain
 from sky_ssl.probes.linear import LinearRegressor
-from sky_ssl.probes.prevalence import Prevalence, logit
+from sky_ssl.probes.prevalence import Prevalence, logit, parse_prevalence
 from sky_ssl.probes.redshift import fit_intervals
 from sky_ssl.probes.scoring import class_probabilities
 from sky_ssl.progress import Progress
@@ -215,7 +215,7 @@ def selection_of(problem: Problem, outcome: Outcome, labels: Path, name: str = "
         if figure in result:
             measured[figure] = result[figure]
     positives = problem.rows[problem.y.astype(bool) & outcome.trained]
-    return probe_selection(
+    rule = probe_selection(
         problem.e,
         model.model,
         positive=model.model.classes[1],
@@ -226,21 +226,18 @@ def selection_of(problem: Problem, outcome: Outcome, labels: Path, name: str = "
         exemplars=positives[:100],
         origin={"labels": labels.name, "column": problem.column, "labelled": len(problem.y)},
     )
+    # the classifier knows its kinds as true and false
+    return replace(rule, calibration_of=problem.positive)
 
 
-def given_prevalence(prevalence: float | None, audit: str | None) -> Prevalence | None:
+def given_prevalence(prevalence: str | None, audit: str | None) -> Prevalence | None:
     """Read `--prevalence P` or `--audit K/N`.
 
     Raises:
         InputError: both, or values out of range.
     """
-    from sky_ssl.probes.prevalence import audited
-
-    if prevalence is not None and audit is not None:
+    if prevalence and audit:
         raise InputError("--prevalence and --audit: give one of them")
-    if audit is not None:
-        hits, _, of = audit.partition("/")
-        if not (hits.strip().isdigit() and of.strip().isdigit()):
-            raise InputError(f"--audit {audit}: give K/N, positives of objects looked at, as 3/500")
-        return audited(int(hits), int(of))
-    return None if prevalence is None else Prevalence(prevalence)
+    if audit and "/" not in audit:
+        raise InputError(f"--audit {audit}: give K/N, positives of objects looked at, as 3/500")
+    return parse_prevalence(audit or prevalence or "")

@@ -59,6 +59,29 @@ def audited(hits: int, of: int) -> Prevalence:
     return Prevalence((hits + 0.5) / (of + 1), hits, of)
 
 
+def parse_prevalence(text: str) -> Prevalence | None:
+    """Read a share of true ones, such as 0.001 or 0.1%, or an audit, such as 3/500; None if empty.
+
+    Raises:
+        InputError: neither, or out of range.
+    """
+    text = text.strip()
+    if not text:
+        return None
+    try:
+        if "/" in text:
+            hits, of = text.split("/")
+            return audited(int(hits), int(of))
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except InputError:
+        raise
+    except ValueError:
+        raise InputError(
+            f"prevalence {text!r}: give a share such as 0.001 or 0.1%, or an audit such as 3/500"
+        ) from None
+    return Prevalence(share)
+
+
 def logit(p: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Give log(p / (1 - p)), finite also at 0 and 1."""
     p = np.clip(np.asarray(p, dtype=np.float64), _TINY, 1 - _TINY)

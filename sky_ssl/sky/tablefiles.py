@@ -190,15 +190,25 @@ def _from_astropy(table: Any) -> tuple[pd.DataFrame, Units]:
     return frame, units
 
 
+def check_ending(path: Path) -> str:
+    """Give the ending of a table's name, in small letters; to be asked before long work.
+
+    Raises:
+        InputError: no table is written under that name.
+    """
+    ending = path.suffix.lower()
+    if ending not in _ENDINGS.split():
+        raise InputError(f"{path}: ending {path.suffix!r} is not one of {_ENDINGS}")
+    return ending
+
+
 def write_table(frame: pd.DataFrame, path: Path, units: Mapping[str, str]) -> None:
     """Write a table in the format of the ending; it appears under its name when it is complete.
 
     Raises:
         InputError: an ending that is not known.
     """
-    ending = path.suffix.lower()
-    if ending not in _ENDINGS.split():
-        raise InputError(f"{path}: ending {ending!r} is not one of {_ENDINGS}")
+    ending = check_ending(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
