@@ -15,7 +15,14 @@ from sky_ssl.embedding.store import Embeddings
 from sky_ssl.errors import InputError
 from sky_ssl.explore.features import features_of, probe_tokens
 from sky_ssl.explore.fitted import probe_selection
-from sky_ssl.explore.heldout import Folds, best_threshold, share, sky_folds
+from sky_ssl.explore.heldout import (
+    Folds,
+    best_threshold,
+    sample_rows,
+    share,
+    sky_folds,
+    training_parts,
+)
 from sky_ssl.explore.rule import Selection
 from sky_ssl.explore.similarity import blocks, normalised
 from sky_ssl.probes.calibration import fit_calibration
@@ -24,7 +31,6 @@ from sky_ssl.probes.scoring import project
 from sky_ssl.progress import Progress
 from sky_ssl.sky.coords import first_of_each
 
-MOST_INSIDE, MOST_OUTSIDE = 4000, 12_000  # rows of a fit
 EXEMPLARS = 25
 _CALIBRATION_ROWS, _LEAST_CALIBRATED = 200_000, 100
 Flags = npt.NDArray[np.bool_]
@@ -46,7 +52,8 @@ def lasso_selection(
     """Make a rule of objects that were drawn, by a probe of inside against outside.
 
     The threshold is where F1 against what was drawn is largest. Purity and completeness are
-    measured on folds of sky that were held out, at the threshold that the other folds choose.
+    measured on folds of sky that were held out, at the threshold that the other folds choose; no
+    training object is within 3 arcmin of one that is tested.
 
     Args:
         e: the embeddings whose map was drawn on.
@@ -66,11 +73,10 @@ def lasso_selection(
     inside = np.asarray(inside)
     part = _taking_part(e, inside, use, merge_arcsec)
     folds = sky_folds(e.ra[part], e.dec[part], e.tile[part], inside[part])
-    fits = [
-        _fit(e, part[(folds.fold != k) | (folds.count < 2)], inside, seed)
-        for k in range(folds.count if folds.count > 1 else 1)
-    ]
-    final = _fit(e, part, inside, seed) if folds.count > 1 else fits[0]
+    final = _fit(e, sample_rows(part, inside, seed), inside)
+    samples = training_parts(e.ra, e.dec, part, folds, inside, seed)
+    folds = folds if samples else replace(folds, count=min(folds.count, 1))
+    fits = [_fit(e, rows, inside) for rows in samples] or [final]
     scores = _held_out(e, part, folds, fits, progress)
     good = np.isfinite(scores)
     part, scores = part[good], scores[good]
@@ -161,17 +167,11 @@ def _taking_part(
     return np.flatnonzero(taking)
 
 
-def _fit(e: Embeddings, rows: npt.NDArray[np.int64], inside: Flags, seed: int) -> LinearClassifier:
-    """Fit inside against outside on a sample of rows, in the order of the file."""
-    rng = np.random.default_rng(seed)
-    chosen = []
-    for flag, most in ((True, MOST_INSIDE), (False, MOST_OUTSIDE)):
-        kind = rows[inside[rows] == flag]
-        chosen.append(kind if len(kind) <= most else rng.choice(kind, most, replace=False))
-    sample = np.sort(np.concatenate(chosen))
-    x = np.asarray(features_of(e)[sample], dtype=np.float32)
+def _fit(e: Embeddings, rows: npt.NDArray[np.int64], inside: Flags) -> LinearClassifier:
+    """Fit inside against outside."""
+    x = np.asarray(features_of(e)[rows], dtype=np.float32)
     good = np.isfinite(x).all(axis=1)
-    return fit_classes(x[good], inside[sample][good])
+    return fit_classes(x[good], inside[rows][good])
 
 
 def _held_out(

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sky_ssl.sky.coords import sky_blocks
+from sky_ssl.explore.probing import BUFFER, sky_groups
+from sky_ssl.probes.crossval import Apart, deal, far_from, possible_folds
+from sky_ssl.sky.coords import unit_vectors
 
-_SIZES = (1.0, 0.5, 0.25, 0.1, 0.05)  # degrees
+MOST_DRAWN, MOST_OTHERS = 4000, 12_000  # rows of a fit
 _Z = 1.959964  # of a 95 % interval
 
 
@@ -33,11 +35,10 @@ def sky_folds(
     drawn: npt.NDArray[np.bool_],
     most: int = 5,
 ) -> Folds:
-    """Share objects out into folds of whole blocks of sky.
+    """Share objects out into folds of whole blocks of sky, as a probe does.
 
-    The blocks are of 1 degree, or of the largest smaller size at which at least twice as many as
-    there are folds hold drawn objects. Without positions tiles take their place, without tiles each
-    object stands alone. Folds get about equally many drawn objects.
+    Blocks, or tiles where positions are missing, are those of `probing.sky_groups`; without either
+    each object stands alone. Folds get about equally many drawn objects.
 
     Args:
         ra, dec: (N,) degrees, NaN if unknown.
@@ -45,40 +46,56 @@ def sky_folds(
         drawn: (N,) the objects that must be in every fold.
         most: folds, where there are enough drawn objects.
     """
-    known = np.isfinite(ra) & np.isfinite(dec)
-    group, what = np.arange(len(ra)), "objects, one by one"
-    if known.all() and known.size:
-        for size in _SIZES:
-            blocks = np.unique(sky_blocks(ra, dec, size), return_inverse=True)[1]
-            if len(np.unique(blocks[drawn])) >= 2 * most:
-                group, what = blocks, f"blocks of sky of {size:g} degrees"
-                break
-    elif (tile != "").all() and tile.size:
-        tiles = np.unique(tile, return_inverse=True)[1]
-        if len(np.unique(tiles[drawn])) >= 2:
-            group, what = tiles, "tiles"
-    groups = np.bincount(group, minlength=int(group.max(initial=-1)) + 1)
-    held = np.bincount(group[drawn], minlength=len(groups))
-    count = min(most, int((held > 0).sum()))
-    fold = _deal(held, groups, max(count, 1))
-    return Folds(fold[group], group, count, f"{count} folds of {what}")
+    groups, what = sky_groups(ra, dec, tile, drawn, most)
+    count = possible_folds(drawn, groups, most) if drawn.any() else 0
+    fold = deal(drawn, groups, count, seed=0) if count > 1 else np.zeros(len(ra), dtype=np.int64)
+    if groups is None:
+        return Folds(fold, np.arange(len(ra)), count, f"{count} folds of objects, one by one")
+    group = np.unique(groups, return_inverse=True)[1]
+    return Folds(fold, group, count, f"{count} folds of {what}")
 
 
-def _deal(
-    drawn: npt.NDArray[np.integer], objects: npt.NDArray[np.integer], folds: int
+def training_parts(
+    ra: npt.NDArray[np.float64],
+    dec: npt.NDArray[np.float64],
+    part: npt.NDArray[np.int64],
+    folds: Folds,
+    drawn: npt.NDArray[np.bool_],
+    seed: int,
+) -> list[npt.NDArray[np.int64]]:
+    """Give the rows to fit for each fold, none of them within 3 arcmin of an object of it.
+
+    Args:
+        ra, dec: (N,) degrees.
+        part: (n,) rows that take part.
+        folds: of these.
+        drawn: (N,) what is told from the rest.
+        seed: of the sample.
+
+    Returns:
+        Rows for each fold; none at all where nothing can be held out, or where objects of one kind
+        alone are left to fit.
+    """
+    if folds.count < 2:
+        return []
+    apart = Apart(unit_vectors(ra, dec), float(np.radians(BUFFER)))
+    result = []
+    for k in range(folds.count):
+        rows = sample_rows(part[folds.fold != k], drawn, seed)
+        result.append(far_from(rows, part[folds.fold == k], apart))
+    return result if all(0 < drawn[rows].sum() < len(rows) for rows in result) else []
+
+
+def sample_rows(
+    rows: npt.NDArray[np.int64], drawn: npt.NDArray[np.bool_], seed: int
 ) -> npt.NDArray[np.int64]:
-    """Give each group (G,) a fold, the fullest first, each to the fold that has least."""
-    result = np.zeros(len(drawn), dtype=np.int64)
-    order = np.lexsort((-objects, -drawn))
-    if len(drawn) > 10_000:  # single objects: in turn is as even
-        result[order] = np.arange(len(order)) % folds
-        return result
-    load = np.zeros((folds, 2))
-    for group in order:
-        chosen = min(range(folds), key=lambda k: tuple(load[k]))
-        result[group] = chosen
-        load[chosen] += (drawn[group], objects[group])
-    return result
+    """Take as many rows (n,) of either kind as a fit needs, in the order of the file."""
+    rng = np.random.default_rng(seed)
+    chosen = []
+    for flag, most in ((True, MOST_DRAWN), (False, MOST_OTHERS)):
+        kind = rows[drawn[rows] == flag]
+        chosen.append(kind if len(kind) <= most else rng.choice(kind, most, replace=False))
+    return np.sort(np.concatenate(chosen))
 
 
 def share(

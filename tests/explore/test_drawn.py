@@ -8,13 +8,14 @@ import pytest
 from sky_ssl.embedding.store import Embeddings, open_embeddings, write_embeddings
 from sky_ssl.errors import InputError
 from sky_ssl.explore.candidates import find_candidates
-from sky_ssl.explore.heldout import best_threshold, share, sky_folds
+from sky_ssl.explore.heldout import best_threshold, share, sky_folds, training_parts
 from sky_ssl.explore.selection import (
     lasso_selection,
     load_selection,
     save_selection,
     threshold_selection,
 )
+from sky_ssl.sky.coords import separation_arcsec
 
 D = 12
 
@@ -151,6 +152,22 @@ def test_folds_never_part_close_neighbours() -> None:
     tiles = np.array(["a", "b", "c"])[np.arange(3000) % 3]
     by_tile = sky_folds(np.full(3000, np.nan), dec, tiles, drawn)
     assert (by_tile.count, by_tile.how) == (3, "3 folds of tiles")
+
+
+def test_nothing_near_a_held_out_object_is_fitted() -> None:
+    """Three arcmin are kept, as between the parts of a probe; other objects stay."""
+    g = np.random.default_rng(1)
+    ra, dec, drawn = g.uniform(0, 3, 4000), g.uniform(0, 3, 4000), g.random(4000) < 0.2
+    folds = sky_folds(ra, dec, np.full(4000, ""), drawn)
+    parts = training_parts(ra, dec, np.arange(4000), folds, drawn, 0)
+    assert len(parts) == folds.count == 5
+    for k, rows in enumerate(parts):
+        held = np.flatnonzero(folds.fold == k)
+        apart = separation_arcsec(ra[rows, None], dec[rows, None], ra[held], dec[held])
+        assert 180 < apart.min() < 400
+        assert len(rows) > 2000
+    packed = training_parts(ra / 1e4, dec / 1e4, np.arange(4000), folds, drawn, 0)
+    assert packed == []
 
 
 def test_a_share_knows_how_alike_the_objects_of_a_group_are() -> None:
