@@ -1,16 +1,20 @@
-"""Few-shot accuracy: a linear probe on so many labels, drawn many times, scored on other tiles."""
+"""Few-shot accuracy: a linear probe on so many labels, drawn many times, scored on other tiles.
+
+In: features of a training and of a test part. Out: the scores of the draws. The probe is that of
+`sky-ssl probe` (`probes.crossval.tune_classes`); there the parts are halves of one sky.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from sky_ssl.errors import InputError
+from sky_ssl.probes.crossval import tune_classes
+from sky_ssl.probes.draws import draw_labels
+
 Features = npt.NDArray[np.floating]
 Flags = npt.NDArray[np.bool_]
-
-_STRENGTHS = np.array(
-    [0.0003, 0.003, 0.03, 0.3, 3.0]
-)  # inverse of the L2 penalty, chosen by 5 folds
 
 
 @dataclass(frozen=True)
@@ -56,32 +60,24 @@ def few_shot(
             = as in the test part.
 
     Raises:
-        ValueError: fewer than half of `labels` on one side.
+        InputError: fewer than half of `labels` on one side.
     """
-    from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import average_precision_score, balanced_accuracy_score
-    from sklearn.model_selection import GridSearchCV
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
-    sides = [np.flatnonzero(positive), np.flatnonzero(~positive)]
-    half = labels // 2
-    if min(map(len, sides)) < half:
-        raise ValueError(f"{labels} labels: one side has only {min(map(len, sides))} objects")
-    rng = np.random.default_rng(seed)
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+    fewest = int(min(positive.sum(), (~positive).sum()))
+    if fewest < labels // 2:
+        raise InputError(f"{labels} labels: one side has only {fewest} objects")
+    kinds, pool = np.array([False, True]), np.arange(len(positive))
     share = float(test_positive.mean()) if prevalence is None else prevalence
     weight = np.where(
         test_positive, share / test_positive.mean(), (1 - share) / (~test_positive).mean()
     )
     accuracy, precision = [], []
-    for _ in range(repeats):
-        rows = np.concatenate([rng.choice(side, half, replace=False) for side in sides])
-        search = GridSearchCV(
-            model, {"logisticregression__C": _STRENGTHS}, cv=min(5, half), scoring="roc_auc"
-        )
-        search.fit(train[rows], positive[rows])
-        accuracy.append(balanced_accuracy_score(test_positive, search.predict(test)))
-        score = search.decision_function(test)
+    for repeat in range(repeats):
+        rng = np.random.default_rng([seed, repeat])
+        rows = draw_labels(pool, positive, labels, natural=False, rng=rng)
+        probe = tune_classes(train[rows], positive[rows], seed=repeat)
+        accuracy.append(balanced_accuracy_score(test_positive, probe.decision(test, kinds) > 0))
+        score = probe.model.decision(test)
         precision.append(average_precision_score(test_positive, score, sample_weight=weight))
     return FewShot(np.array(accuracy), np.array(precision))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from sky_ssl.explore.similarity import blocks, normalised
+from sky_ssl.explore.similarity import blocks, normalised, spread
 from sky_ssl.progress import Progress
 
 SAMPLE = 50_000
@@ -49,13 +49,12 @@ def principal_axes(values: npt.NDArray[np.floating], tokens: int, count: int = 5
         tokens: T, each brought to unit length.
         count: P, fewer where D is smaller.
     """
-    N, D = values.shape
-    sample = values[:: -(-N // SAMPLE) or 1]
+    D = values.shape[1]
     total, products, n = np.zeros(D), np.zeros((D, D)), 0
     origin: npt.NDArray[np.float32] | None = None
     with threadpool_limits(1, "blas"):
-        for start in range(0, len(sample), 4096):
-            x = normalised(sample[start : start + 4096], tokens)
+        for sample in spread(values, SAMPLE):
+            x = normalised(sample, tokens)
             x = x[np.isfinite(x).all(axis=1) & x.any(axis=1)]
             if len(x) == 0:
                 continue

@@ -22,6 +22,7 @@ Rows = npt.NDArray[np.int64]
 
 _CACHE_BYTES = 2 << 20  # a block of this size stays in the cache of a core
 _RELEASE_BYTES = 32 << 20
+_SPREAD_ROWS = 256  # read before the pages that came along are let go
 
 
 def token_count(attributes: dict[str, Any], dimensions: int) -> int:
@@ -99,6 +100,19 @@ def _single(block: Floats) -> Vectors:
     result *= np.float32(2.0**112)
     result[np.abs(result) >= 65536] = np.nan
     return result
+
+
+def spread(values: Floats, most: int) -> Iterator[Floats]:
+    """Read up to `most` rows spread evenly over (N, D), as copies (n, D) of a few at a time.
+
+    The pages of a memory map that come along with them are let go: a step through the file would
+    else bring all of it into memory.
+    """
+    step = -(-len(values) // most) or 1
+    for start in range(0, len(values), step * _SPREAD_ROWS):
+        span = values[start : start + step * _SPREAD_ROWS]
+        yield span[::step].copy()
+        give_back(span)
 
 
 def give_back(block: Floats) -> None:

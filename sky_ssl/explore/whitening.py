@@ -24,7 +24,6 @@ ROWS_PER_AXIS = 16
 FEWEST = 64
 """Objects that it takes to whiten at all."""
 _SAMPLE_BYTES = 128 << 20
-_AT_ONCE = 256  # rows read before their pages, and those that come along with them, are let go
 _FLOOR = 1e-6  # narrower than this are the rounding errors of sums in float32
 
 
@@ -79,7 +78,8 @@ def fit_whitening(values: Floats, tokens: int, count: int = AXES) -> Whitening:
     Returns:
         No axes at all for fewer than 64 objects, or if they are all the same.
     """
-    rows = _spread(values)
+    wanted = max(FEWEST, min(SAMPLE, _SAMPLE_BYTES // max(values.itemsize * values.shape[1], 1)))
+    rows = np.concatenate([values[:0], *similarity.spread(values, wanted)])
     axes = principal_axes(rows, tokens, count)
     sample = axes.project(rows)
     sample = sample[np.isfinite(sample).all(axis=1)]
@@ -91,18 +91,6 @@ def fit_whitening(values: Floats, tokens: int, count: int = AXES) -> Whitening:
     rounding = np.finfo(values.dtype).eps / values.shape[1] ** 0.5
     known = deviation > max(_FLOOR, rounding)
     return _first(axes, deviation[: len(known) if known.all() else int(np.argmin(known))])
-
-
-def _spread(values: Floats) -> Floats:
-    """Read rows spread evenly over (N, D), letting go of the pages of a memory map."""
-    N, D = values.shape
-    step = -(-N // max(FEWEST, min(SAMPLE, _SAMPLE_BYTES // max(values.itemsize * D, 1)))) or 1
-    sample = np.empty((-(-N // step), D), values.dtype)
-    for start in range(0, len(sample), _AT_ONCE):
-        span = values[start * step : (start + _AT_ONCE) * step]
-        sample[start : start + _AT_ONCE] = span[::step]
-        similarity.give_back(span)
-    return sample
 
 
 def _first(axes: Axes, deviation: npt.NDArray[np.float64]) -> Whitening:

@@ -98,10 +98,13 @@ def best_rows(score: Numbers, count: int) -> Rows:
 def _diverse(values: Features, pool: Rows, known: Rows, count: int, seed: int) -> Rows:
     """Draw rows of the pool, each with a chance that grows with its distance from those before."""
     rng = np.random.default_rng(seed)
-    if len(pool) <= count:
-        return pool
     order = np.sort(pool)  # a memory map is read in order
     x = np.asarray(values[order], dtype=np.float64)
+    usable = np.isfinite(x).all(axis=1)
+    order, x = order[usable], x[usable]
+    pool = pool[np.isin(pool, order)]
+    if len(pool) <= count:
+        return pool
     mean, std = x.mean(axis=0), x.std(axis=0)
     std[std == 0] = 1.0
     x = (x - mean) / std

@@ -52,6 +52,16 @@ def test_identical_objects_do_not_hang() -> None:
     assert len(set(rows)) == 3
 
 
+def test_objects_without_an_embedding_are_not_chosen_twice() -> None:
+    """Nor at all: NaN embeddings are left out, whatever score they have."""
+    values = np.random.default_rng(2).normal(size=(100, 3))
+    values[::2] = np.nan
+    rows = next_to_label("diversity", 4, np.zeros(100), values)
+    assert len(set(rows)) == 4
+    assert (rows % 2 == 1).all()
+    assert next_to_label("diversity", 4, np.zeros(10), np.full((10, 3), np.nan)).size == 0
+
+
 def test_nonsense_is_refused() -> None:
     """Another strategy, a count of none, diversity without embeddings."""
     with pytest.raises(ValueError, match=", ".join(STRATEGIES)):
