@@ -1,0 +1,55 @@
+"""A small convolutional network: what one would train from scratch, without pre-training.
+
+Four steps of two 3 x 3 convolutions each halve the image; the features are means and highest
+values of what is left. Norms are of groups of channels (Wu & He 2018, arXiv:1803.08494), so that
+nothing hangs on the batch.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from sky_ssl.model.config import ModelConfig
+from sky_ssl.model.scaling import Scaling
+
+_WIDTHS = (32, 64, 96, 128)
+
+
+class ConvNet(nn.Module):
+    """Scaling, convolutions, means and maxima over the image.
+
+    Args:
+        sky_sigma: noise per band, in the unit of the images; its length is the number of bands.
+        config: the scaling; the images may have any size.
+    """
+
+    frozen = False
+
+    def __init__(self, sky_sigma: Sequence[float], config: ModelConfig | None = None) -> None:
+        super().__init__()
+        self.scaling = Scaling(config or ModelConfig(), sky_sigma)
+        layers: list[nn.Module] = []
+        before = len(sky_sigma)
+        for width in _WIDTHS:
+            layers += [_step(before, width), _step(width, width), nn.MaxPool2d(2, ceil_mode=True)]
+            before = width
+        self.layers = nn.Sequential(*layers)
+        self.dimensions = 2 * before
+
+    def begin(self, images: torch.Tensor) -> torch.Tensor:
+        """Give maps of features (B, width, h, w) of images (B, C, H, W), NaN = no data."""
+        scaled = self.scaling(images)
+        # what is not known is taken as sky
+        maps: torch.Tensor = self.layers(torch.where(scaled.isnan(), 0.0, scaled))
+        return maps
+
+    def finish(self, begun: torch.Tensor) -> torch.Tensor:
+        """Give the mean and the highest value of each map, (B, 2 width)."""
+        return torch.cat([begun.mean(dim=(2, 3)), begun.amax(dim=(2, 3))], dim=1)
+
+
+def _step(before: int, width: int) -> nn.Module:
+    convolution = nn.Conv2d(before, width, 3, padding=1, bias=False)
+    nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+    return nn.Sequential(convolution, nn.GroupNorm(8, width), nn.ReLU())
