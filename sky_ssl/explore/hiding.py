@@ -59,8 +59,12 @@ class Filled:
     @property
     def residual(self) -> Floats:
         """What the model made, less what is there, in sky noise (B, M, C, H, W); else NaN."""
-        difference = (self.filled - self.images[:, None]) / self.sigma[:, None, None]
-        return np.where(self.hidden, difference, np.nan).astype(np.float32)
+        return np.stack([self.residual_of(place) for place in range(len(self.images))])
+
+    def residual_of(self, place: int) -> Floats:
+        """Give the residual of one object (M, C, H, W)."""
+        difference = (self.filled[place] - self.images[place]) / self.sigma[:, None, None]
+        return np.where(self.hidden[place], difference, np.nan).astype(np.float32)
 
 
 @dataclass(frozen=True)
