@@ -1,5 +1,6 @@
 """Masked reconstructions on the page: what is hidden of what, and the pictures of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import streamlit as st
 
 from app import cache, frame, state
 from app.state import Darkroom
+from sky_ssl.explore.dataset import DataSet
 from sky_ssl.figures import masked
 from sky_ssl.figures.contact import rgb_bands
 from sky_ssl.training.runs import list_trained
@@ -40,9 +42,11 @@ def keep(**values: Any) -> None:
     state.change(darkroom=replace(state.now().darkroom, **values))
 
 
-def run_of(room: Darkroom, known: list[Path]) -> Path:
-    """Give the run that was chosen, else the newest."""
-    return next((run for run in known if run.name == room.run), known[0])
+def run_of(room: Darkroom, known: list[Path], model: str = "") -> Path:
+    """Give the run that was chosen, else that of a model (its hash), else the newest."""
+    chosen = next((run for run in known if run.name == room.run), None)
+    made = cache.made_with(tuple(known), model) if model and chosen is None else None
+    return chosen or made or known[0]
 
 
 def cutout_files() -> list[Path]:
@@ -86,11 +90,17 @@ def objects_of(room: Darkroom) -> Objects | None:
         )
     else:
         wanted = choose_random(len(data), room.count, room.seed)
-    rows = wanted if data.rows is None else [int(data.rows[row]) for row in wanted]
+    return replace(in_cutouts(data, wanted), note=note)
+
+
+def in_cutouts(data: DataSet, wanted: Sequence[int]) -> Objects:
+    """Find objects of a data set among its cutouts, leaving out those that have none."""
+    assert data.cutouts is not None
+    rows = list(wanted) if data.rows is None else [int(data.rows[row]) for row in wanted]
     names = data.embeddings.id
     kept = [(int(row), str(names[i])) for i, row in zip(wanted, rows, strict=True) if row >= 0]
     place = data.cutouts.paths[0] if len(data.cutouts.paths) == 1 else data.cutouts.paths[0].parent
-    return Objects(place, tuple(row for row, _ in kept), tuple(name for _, name in kept), note)
+    return Objects(place, tuple(row for row, _ in kept), tuple(name for _, name in kept))
 
 
 def fill(room: Darkroom, run: Path, objects: Objects) -> Any:
@@ -103,13 +113,11 @@ def fill(room: Darkroom, run: Path, objects: Objects) -> Any:
 
 def show(room: Darkroom, found: Any, objects: Objects) -> None:
     """Draw a row of pictures for each object."""
-    bands = _places(room, found.bands)
     several = found.hidden.shape[1] > 1
     width = _NARROW if several else _WIDE
     titles = ["image", "what the model sees", "reconstruction", "residual"]
     titles += ["mean of the draws", "spread of the draws"] if several else []
     shape = [2.6 * _NARROW - 1.4 * width, *[width + 14] * len(titles)]
-    residual = found.residual
     head = st.columns(shape)
     for column, title in zip(head[1:], titles, strict=True):
         column.markdown(f"**{title}**")
@@ -118,9 +126,7 @@ def show(room: Darkroom, found: Any, objects: Objects) -> None:
         with line[0]:
             st.text(name)
             _say(found, place)
-        for column, picture in zip(
-            line[1:], _pictures(room, found, residual, place, bands), strict=True
-        ):
+        for column, picture in zip(line[1:], pictures(room, found, place), strict=True):
             column.image(masked.enlarge(picture, width), width=width)
 
 
@@ -128,27 +134,26 @@ def _places(room: Darkroom, names: tuple[str, ...]) -> list[int]:
     return [names.index(room.show)] if room.show in names else list(rgb_bands(names))
 
 
-def _pictures(
-    room: Darkroom, found: Any, residual: Any, place: int, bands: list[int]
-) -> list[masked.Picture]:
-    """Draw the pictures of one object."""
+def pictures(room: Darkroom, found: Any, place: int) -> list[masked.Picture]:
+    """Draw one object: image, what the model sees, reconstruction, residual; of draws two more."""
+    bands = _places(room, found.bands)
     draw = min(room.draw, found.hidden.shape[1]) - 1
     image, hidden = found.images[place], found.hidden[place]
     sigma, light = found.sigma, room.brightness
-    pictures = [
+    made = [
         masked.draw_light(image, sigma, bands, light),
         masked.draw_seen(image, hidden[draw], sigma, bands, light),
         masked.draw_made(
             image, found.filled[place, draw], hidden[draw], sigma, bands, light, room.tint
         ),
-        masked.draw_residual(residual[place, draw], image, bands),
+        masked.draw_residual(found.residual_of(place)[draw], image, bands),
     ]
     if len(hidden) > 1:
         mean = found.mean[place]
         every = hidden.any(axis=0)
-        pictures.append(masked.draw_made(image, mean, every, sigma, bands, light, tint=False))
-        pictures.append(masked.draw_spread(found.spread[place], image, sigma, bands))
-    return pictures
+        made.append(masked.draw_made(image, mean, every, sigma, bands, light, tint=False))
+        made.append(masked.draw_spread(found.spread[place], image, sigma, bands))
+    return made
 
 
 def _say(found: Any, place: int) -> None:
@@ -160,6 +165,20 @@ def _say(found: Any, place: int) -> None:
         return
     st.markdown(f"χ² **{digits(said.chi2)}**")
     st.caption(f"expected 1 ± {said.error:.2g}  \nblank sky {digits(said.blank)}")
+
+
+def verdict(found: Any, place: int) -> str:
+    """Say in a line how well the hidden part of an object is met."""
+    from sky_ssl.explore.hiding import agreement
+
+    said = agreement(found, place)
+    if not said.pixels:
+        return "Nothing is hidden that has data."
+    return (
+        f"χ² per hidden pixel {digits(said.chi2)}, of a perfect model 1 ± {said.error:.2g}, of "
+        f"blank sky {digits(said.blank)}. Residual from −{masked.BEYOND:.0f} (blue) to "
+        f"+{masked.BEYOND:.0f} (red) times the sky noise."
+    )
 
 
 def digits(value: float) -> str:

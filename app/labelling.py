@@ -3,16 +3,15 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
-from app import cache, panels, probeview, state
+from app import cache, ledgerview, marks, panels, probeview, state
 from app.words import plain
 from sky_ssl.errors import InputError
 from sky_ssl.explore.audit import draw_audit
 from sky_ssl.explore.dataset import DataSet
 from sky_ssl.explore.labelmatch import DataSet as Objects
-from sky_ssl.explore.labels import Origin, Written
+from sky_ssl.explore.labels import Origin
 from sky_ssl.explore.liveprobe import QUEUES, Live, next_rows
 
 _SAID = "labelling said"  # what the last action did or could not do: a callback must not draw
@@ -107,52 +106,17 @@ def audit(data: DataSet) -> None:
     state.choose(state.Chosen(np.array(rows, dtype=np.int64), "audit", "audit sample"))
 
 
-def switch(back: bool) -> None:
-    """Undo or redo the last action of this labeller."""
-    origin = Origin(state.now().labeller)
-    done: Written = (
-        panels.ledger().undo(origin=origin) if back else panels.ledger().redo(origin=origin)
-    )
-    n, what = len(done.events), "undone" if back else "restored"
-    words = f"{n} label{'s' * (n != 1)} {what}" if n else f"nothing to be {what}"
-    st.session_state[_SAID] = (words, False)
-
-
-def history(data: DataSet, most: int = 200) -> None:
+def history(data: DataSet, most: int = 50) -> None:
     """Show who labelled what when, the newest first."""
     with st.expander("Who labelled what when", icon=":material/history:"):
-        columns = st.columns([1, 1, 6])
-        columns[0].button("Undo", on_click=switch, args=(True,), key="undo", icon=":material/undo:",
+        columns = st.columns([1, 1, 6], vertical_alignment="center")
+        columns[0].button("Undo", on_click=marks.undo, key="undo", icon=":material/undo:",
                           use_container_width=True)  # fmt: skip
-        columns[1].button("Redo", on_click=switch, args=(False,), key="redo",
+        columns[1].button("Redo", on_click=marks.redo, key="redo",
                           icon=":material/redo:", use_container_width=True)  # fmt: skip
-        found = cache.history(panels.ledger_place(), panels.task().name, data.fingerprint, most)
+        found = marks.ledger().actions(task=marks.task().name, limit=most)
         if not len(found):
-            st.caption("No event yet. Labels, undo and audit samples all leave one here.")
+            st.caption("Nothing yet. Labels, undo and audit samples all leave an entry here.")
             return
-        st.dataframe(found, hide_index=True, height=280, column_config=_columns())
-        st.caption(f"The newest {len(found):,} events of the task; `sky-ssl labels export --all` "
-                   "writes all of them.")  # fmt: skip
-
-
-def _columns() -> dict[str, object]:
-    return {
-        "time": st.column_config.DatetimeColumn("time (UTC)", format="YYYY-MM-DD HH:mm:ss"),
-        "event": st.column_config.NumberColumn("event", format="%d"),
-    }
-
-
-def tidy(found: pd.DataFrame) -> pd.DataFrame:
-    """Order events for reading: the newest first, and the columns that one looks for."""
-    names = [
-        "time",
-        "labeller",
-        "kind",
-        "label",
-        "object_id",
-        "source",
-        "selection",
-        "note",
-        "event",
-    ]
-    return found[names].iloc[::-1].rename(columns={"object_id": "object", "kind": "what"})
+        columns[2].caption("All of it, and taking back what was done earlier: page Labels.")
+        st.dataframe(ledgerview.readable(found), hide_index=True, height=280)

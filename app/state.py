@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
+from app.components.who_view import remembered
 from sky_ssl.explore.labels import default_labeller
 from sky_ssl.workspace import Workspace, open_workspace
 
 _KEY = "sky"
-_IN_ADDRESS = ("data", "map", "object", "task", "selection", "colour")
+_IN_ADDRESS = ("data", "map", "beside", "object", "task", "selection", "colour")
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,21 @@ class Probing:
 
 
 @dataclass(frozen=True)
+class Gallery:
+    """How the chosen objects are laid out."""
+
+    sort: str = ""  # name of a column or score; empty = in the order they were chosen in
+    falling: bool = True  # the largest first
+    show: str = ""  # a label, or one of `explore.arrange`; empty = all
+
+
+@dataclass(frozen=True)
 class State:
     """All of it."""
 
     data: str = ""  # name of the embeddings file, without folder
     map: str = ""  # name of the map file
+    beside: str = ""  # name of another that is shown beside it
     object: str = ""  # id of the object looked at
     task: str = ""
     selection: str = ""  # name of a saved drawing
@@ -102,6 +113,9 @@ class State:
     predicted: tuple[str, str, Any] | None = None  # data set, column, and a number per object
     runs: tuple[str, ...] = ()  # names of the training runs that are compared
     chosen: Chosen | None = None
+    gallery: Gallery = Gallery()
+    stretch: tuple[float, float] = (1.0, 8.0)  # brightness and softening of all thumbnails
+    view: str = ""  # what the inspector shows below the picture
     fly: int = 0  # counts up when the map is to fly to the object
     labeller: str = field(default_factory=default_labeller)
 
@@ -110,7 +124,7 @@ def now() -> State:
     """Give the state of this session; a new one starts from the address."""
     if _KEY not in st.session_state:
         given = {name: str(st.query_params.get(name, "")) for name in _IN_ADDRESS}
-        st.session_state[_KEY] = State(**given)
+        st.session_state[_KEY] = State(**given, labeller=remembered() or default_labeller())
     state: State = st.session_state[_KEY]
     return state
 

@@ -4,14 +4,24 @@ Everybody gets the same objects: arrays here are read only. Keys hold the time o
 change, so what was replaced on the disk is opened anew.
 """
 
-from app.cache.ledgers import audit, current, history, known, label_column, labels, ledger
+from app.cache.ledgers import audit, current, known, label_column, labels, ledger
 from app.cache.maps import frame
-from app.cache.networks import filled, network
+from app.cache.networks import filled, made_with, network
 from app.cache.probes import later, live, probability, probability_colours, warm
 from app.cache.runs import config, holding, run, toml, weights
 from app.cache.searches import candidates, embedder, searched
 from app.cache.stamps import stamp
-from app.cache.survey import column, column_colours, cutout_ids, cutouts, data, thumbnails, tiles
+from app.cache.survey import (
+    column,
+    column_colours,
+    cutout_ids,
+    cutouts,
+    data,
+    thumbnails,
+    tiles,
+    tiles_behind,
+    wider,
+)
 
 __all__ = [
     "audit",
@@ -26,7 +36,6 @@ __all__ = [
     "embedder",
     "filled",
     "frame",
-    "history",
     "holding",
     "known",
     "label_column",
@@ -34,6 +43,7 @@ __all__ = [
     "later",
     "ledger",
     "live",
+    "made_with",
     "network",
     "probability",
     "probability_colours",
@@ -42,7 +52,9 @@ __all__ = [
     "stamp",
     "thumbnails",
     "tiles",
+    "tiles_behind",
     "toml",
     "warm",
     "weights",
+    "wider",
 ]

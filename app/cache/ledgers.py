@@ -67,17 +67,3 @@ def _audit(place: str, task: str, fingerprint: str, newest: int) -> pd.DataFrame
     from sky_ssl.explore.audit import audit_labels
 
     return audit_labels(ledger(place), task=task, dataset=fingerprint)
-
-
-def history(place: str, task: str, fingerprint: str, most: int) -> pd.DataFrame:
-    """Give the newest events of a task, the newest first."""
-    return _history(place, task, fingerprint, most, ledger(place).last_event())
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _history(place: str, task: str, fingerprint: str, most: int, newest: int) -> pd.DataFrame:
-    from app.labelling import tidy
-
-    # a hundred times as many, since events of other tasks lie between
-    found = ledger(place).history(since=newest - 100 * most, task=task, dataset=fingerprint)
-    return tidy(found.tail(most))

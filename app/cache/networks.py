@@ -38,3 +38,11 @@ def _filled(
 
     model, state = network(run)
     return fill_objects(model, state.info, cutouts(path, state.info.bands), rows, hiding)
+
+
+@st.cache_resource(max_entries=8, ttl=60, show_spinner=False)
+def made_with(runs: tuple[Path, ...], model: str) -> Path | None:
+    """Find the run whose weights made embeddings, by their hash; None if it is none of these."""
+    from sky_ssl.explore.modelrun import is_model
+
+    return next((run for run in runs if is_model(run, model)), None)

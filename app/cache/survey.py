@@ -104,3 +104,32 @@ def tiles(path: Path, survey: str) -> tuple[pd.DataFrame, list[str]]:
     found, notes = find_tiles([path], load_survey(survey))
     rows = {"tile": [t.name for t in found], "bands": [" ".join(t.files) for t in found]}
     return pd.DataFrame(rows), notes
+
+
+def tiles_behind(path: Path) -> tuple[Any, dict[str, Any]]:
+    """Say where the tiles of a cutout file lie, and which of them are there, by name."""
+    return _tiles_behind(path, stamp(path))
+
+
+@st.cache_resource(max_entries=8, ttl=600, show_spinner="Looking for the tiles")
+def _tiles_behind(path: Path, changed: Stamp) -> tuple[Any, dict[str, Any]]:
+    from sky_ssl.explore.wider import tile_source, tiles_there
+
+    source = tile_source(path)
+    return source, {} if source is None else tiles_there(source)
+
+
+def wider(path: Path, row: int) -> Any:
+    """Read what lies around an object of a data set, by the row of its cutout."""
+    return _wider(path, row, stamp(path))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _wider(path: Path, row: int, changed: Stamp) -> Any:
+    from sky_ssl.explore.wider import part_of, read_wider
+
+    found = data(path).cutouts
+    if found is None:
+        return None
+    source, tiles = tiles_behind(part_of(found, row)[0].path)
+    return None if source is None else read_wider(found, row, source, tiles)

@@ -21,6 +21,8 @@ def draw_gallery(
     empty: str = "",
     thumb: int = 96,
     height: int = 420,
+    total: int = 0,
+    tools: bool = True,
 ) -> None:
     """Draw thumbnails and hand on what the user does.
 
@@ -29,11 +31,13 @@ def draw_gallery(
         about: address that rows are appended to.
         task: whose labels have keys; None for none.
         key: of the component.
-        on: by event what to call: "label" {rows, label}, "open" {row}, "mark" {row, how}, "undo",
-            "redo".
+        on: by event what to call: "label" {rows, label, all}, "open" {row}, "mark" {row, how},
+            "undo", "redo"; `all`: those that are not among the items as well.
         empty: what to say where there are no items.
         thumb: width of a thumbnail, pixels.
         height: of the scrolling part, pixels.
+        total: objects of the selection, if there are more than items.
+        tools: show the labels and what is chosen above the thumbnails.
     """
 
     seen_key = f"{key} seen"
@@ -67,6 +71,8 @@ def draw_gallery(
         "empty": empty,
         "thumb": thumb,
         "height": height,
+        "total": max(total, len(items)),
+        "tools": tools,
         "seen": st.session_state.get(seen_key),
     }
     _gallery(key=key, data=data, on_acts_change=acts)

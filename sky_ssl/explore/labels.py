@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 import sqlalchemy as sa
 
-from sky_ssl.explore import events, labelview
+from sky_ssl.explore import events, labelactions, labelview
 from sky_ssl.explore.agreement import Prevalence, agreement, estimate_prevalence
 from sky_ssl.explore.events import Origin, Written
 from sky_ssl.explore.ledger import EVENTS, VOICES, LedgerDatabase, new_uid
@@ -192,6 +192,30 @@ class Ledger:
             return labelview.history(
                 c, since=since, task=task, dataset=dataset, objects=objects, limit=limit
             )
+
+    def actions(
+        self,
+        *,
+        task: str | None = None,
+        labeller: str | None = None,
+        kinds: Sequence[str] = (),
+        limit: int = 200,
+    ) -> pd.DataFrame:
+        """Give the newest actions, a row for a whole lasso, see `labelactions.list_actions`."""
+        with self._database.read() as c:
+            return labelactions.list_actions(
+                c, task=task, labeller=labeller, kinds=kinds, limit=limit
+            )
+
+    def undo_actions(self, actions: Sequence[int], *, origin: Origin | None = None) -> Written:
+        """Undo actions by number, whoever did them; undoing an undo is a redo.
+
+        Returns:
+            The events that do so; none if all of it was undone already.
+        """
+        with self._database.read() as c:
+            numbers = labelactions.events_of(c, actions)
+        return self.undo(numbers, origin=origin) if numbers else events.NOTHING
 
     def last_event(self) -> int:
         """Give the number of the newest event: what to compare with to see whether any came."""

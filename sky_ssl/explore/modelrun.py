@@ -16,11 +16,14 @@ def find_run(folder: str | Path, sha256: str) -> Path | None:
         folder: of all runs.
         sha256: of the weights, as embeddings keep it.
     """
-    for run in sorted(p for p in Path(folder).glob("[!.]*") if p.is_dir()):
-        try:
-            place = find_checkpoint(run, "best")
-            if place is not None and read_checkpoint(place).sha256() == sha256:
-                return run
-        except (InputError, OSError):
-            continue  # a run that is being written, or damaged, is not the one
-    return None
+    runs = sorted(p for p in Path(folder).glob("[!.]*") if p.is_dir())
+    return next((run for run in runs if is_model(run, sha256)), None)
+
+
+def is_model(run: Path, sha256: str) -> bool:
+    """Say whether the best weights of a run have a hash; a damaged run has none."""
+    try:
+        place = find_checkpoint(run, "best")
+        return place is not None and read_checkpoint(place).sha256() == sha256
+    except (InputError, OSError):
+        return False  # a run that is being written, or damaged, is not the one

@@ -4,9 +4,11 @@ In: tiles, and centres at random, on a grid or from a catalogue. Out: square ima
 view, and a report of what was cut and what was not.
 """
 
+import json
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -41,6 +43,7 @@ __all__ = [
 ]
 
 _TASK_BYTES = 16 * 1024 * 1024
+_MOST_FOLDERS = 200  # that a cutout file names; of more of them the one that holds all
 
 
 @dataclass
@@ -105,6 +108,7 @@ def cut_tiles(
     )
     how = "catalogue" if catalogue is not None else "grid" if config.random is None else "random"
     notes: dict[str, str | int | float] = {"centres": how, "fov": fov, "binning": binning}
+    notes |= _origin(tiles, survey, reproject)
     notes |= {"seed": config.seed} if how == "random" else {}
     sink = Sink(
         Path(out),
@@ -161,6 +165,21 @@ def _plan(
     objects, report.duplicates = positions(catalogue, config.merge_arcsec)
     pad = config.edge == "pad"
     return plan_catalogue(tiles, objects, side=side, pad=pad, at_most=at_most, workers=workers)
+
+
+def _origin(
+    tiles: Sequence[TileFiles], survey: Survey, reproject: bool
+) -> dict[str, str | int | float]:
+    """Say where the tiles lie and how they are read, so that wider views can be cut later."""
+    paths = [path.absolute() for tile in tiles for path, _ in tile.files.values()]
+    folders = sorted({str(path.parent) for path in paths})
+    if len(folders) > _MOST_FOLDERS:
+        folders = [os.path.commonpath(folders)]
+    return {
+        "tile_folders": json.dumps(folders),
+        "survey_definition": json.dumps(asdict(survey)),
+        "reproject": int(reproject),
+    }
 
 
 def _nothing(report: CutReport, tiles: int, survey: Survey) -> str:

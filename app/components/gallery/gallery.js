@@ -1,9 +1,9 @@
 // Thumbnails of objects, to look through and to label with single keys.
 //
 // In (data): { about: URL ending in "/", items: [{row, name, text, label, colour}], keys: [{key, name,
-// colour}], empty: text, thumb: pixels, height: pixels, open: row }.
-// Out (trigger): acts { client, events: [{n, name, ...}] }: label {rows, label}, open {row}, mark {row,
-// how: "like" | "unlike"}, undo, redo. A trigger that comes while the page runs takes the place of
+// colour}], empty: text, thumb: pixels, height: pixels, total: of the selection, tools: show the bar }.
+// Out (trigger): acts { client, events: [{n, name, ...}] }: label {rows, label, all: also what is not
+// among the items}, open {row}, mark {row, how: "like" | "unlike"}, undo, redo. A trigger that comes while the page runs takes the place of
 // the one before, so each carries all that is not yet confirmed by `seen` {client, n}.
 
 const states = new WeakMap();
@@ -27,6 +27,7 @@ class Gallery {
     this.keys = root.querySelector(".keys");
     this.empty = root.querySelector(".empty");
     this.chosen = new Set(); // rows
+    this.everything = false; // chosen with Ctrl-a: what the server holds beyond the items as well
     this.cursor = 0;
     this.cards = [];
     this.client = crypto.randomUUID ? crypto.randomUUID() : `${Date.now()}-${Math.random()}`;
@@ -74,6 +75,7 @@ class Gallery {
       const rows = new Set(data.items.map((item) => item.row));
       const under = before && before.items[this.cursor];
       this.chosen = new Set([...this.chosen].filter((row) => rows.has(row)));
+      this.everything = false;
       const at = under ? data.items.findIndex((item) => item.row === under.row) : -1;
       this.cursor = at >= 0 ? at : Math.min(this.cursor, Math.max(0, data.items.length - 1));
       this.anchor = this.cursor;
@@ -125,7 +127,17 @@ class Gallery {
     });
     const said = document.createElement("output");
     this.said = said;
-    this.keys.replaceChildren(...buttons, said);
+    const acts = [["undo", "Undo", "Ctrl-z"], ["redo", "Redo", "Ctrl-y"]].map(([name, text, keys]) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "plain";
+      button.textContent = text;
+      button.title = keys;
+      button.onclick = () => this.send(name, {});
+      return button;
+    });
+    this.keys.hidden = this.data.tools === false || !this.data.keys.length;
+    this.keys.replaceChildren(...buttons, ...acts, said);
   }
 
   paint() {
@@ -134,8 +146,9 @@ class Gallery {
       this.cards[i].classList.toggle("cursor", i === this.cursor);
     });
     const n = this.data.items.length;
-    const chosen = this.chosen.size;
-    this.said.textContent = n ? (chosen ? `${chosen} of ${n} chosen` : `${n}`) : "";
+    const total = Math.max(this.data.total || 0, n);
+    const chosen = this.everything ? total : this.chosen.size;
+    this.said.textContent = !n ? "" : chosen ? `${chosen} of ${total} chosen` : n < total ? `${n} of ${total}` : `${n}`;
   }
 
   // ---- the user ---------------------------------------------------------------------------------
@@ -145,6 +158,7 @@ class Gallery {
     const at = this.cards.indexOf(card);
     if (at < 0) return;
     this.root.focus({ preventScroll: true });
+    this.everything = false;
     if (event.shiftKey) {
       this.range(this.anchor, at);
     } else if (event.ctrlKey || event.metaKey) {
@@ -159,22 +173,35 @@ class Gallery {
   }
 
   flip(at) {
+    this.everything = false;
     const { row } = this.data.items[at];
     if (!this.chosen.delete(row)) this.chosen.add(row);
     this.anchor = at;
   }
 
+  all() {
+    this.range(0, this.data.items.length - 1);
+    this.everything = true;
+  }
+
+  none() {
+    this.chosen.clear();
+    this.everything = false;
+  }
+
   range(from, to) {
+    this.everything = false;
     const [low, high] = [Math.min(from, to), Math.max(from, to)];
     this.chosen = new Set(this.data.items.slice(low, high + 1).map((item) => item.row));
   }
 
-  label(name) {
+  label(name, everything = this.everything) {
     const { items } = this.data;
     if (!items.length) return;
-    const rows = this.chosen.size ? [...this.chosen] : [items[this.cursor].row];
+    const few = this.chosen.size ? [...this.chosen] : [items[this.cursor].row];
+    const rows = everything ? items.map((item) => item.row) : few;
     const single = rows.length === 1;
-    this.send("label", { rows, label: name });
+    this.send("label", { rows, label: name, all: everything });
     this.foresee();
     if (single) this.step(1, false); // on to the next, as one does when vetting
   }
@@ -186,6 +213,7 @@ class Gallery {
     else {
       this.anchor = this.cursor;
       this.chosen.clear();
+      this.everything = false;
     }
     this.cards[this.cursor]?.scrollIntoView({ block: "nearest" });
     this.paint();
@@ -210,16 +238,20 @@ class Gallery {
       ArrowDown: this.columns(), ArrowUp: -this.columns(),
     };
     const entry = !control && this.data.keys.find(({ key }) => key === event.key);
+    // with Shift a digit is another sign on most keyboards
+    const digit = !control && event.shiftKey && /^Digit[0-9]$/.test(event.code) ? event.code[5] : "";
+    const whole = digit && this.data.keys.find(({ key }) => key === digit);
     if (control && event.key.toLowerCase() === "z") this.send(event.shiftKey ? "redo" : "undo", {});
     else if (control && event.key === "y") this.send("redo", {});
-    else if (control && event.key === "a") this.range(0, this.data.items.length - 1);
+    else if (control && event.key === "a") this.all();
     else if (control) return;
+    else if (whole) this.label(whole.name, true);
     else if (entry) this.label(entry.name);
     else if (steps[event.key] !== undefined) this.step(steps[event.key], event.shiftKey);
     else if (event.key === " " || event.key === "Enter") this.open();
     else if (event.key === "+" || event.key === "-") this.mark(event.key === "+" ? "like" : "unlike");
     else if (event.key === "x") this.flip(this.cursor);
-    else if (event.key === "Escape") this.chosen.clear();
+    else if (event.key === "Escape") this.none();
     else return;
     event.preventDefault();
     event.stopPropagation();

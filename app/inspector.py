@@ -1,0 +1,104 @@
+"""The inspector: the object that was clicked, close up, with all that is known of it."""
+
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from app import insight, marks, objects, state
+from app.components.closeup_view import Closeup, draw_closeup
+from app.words import code
+from sky_ssl.explore.candidatecolumns import as_dms, as_hms
+from sky_ssl.explore.dataset import DataSet
+from sky_ssl.explore.skylinks import SITES, sky_links
+
+_SITE = {"legacy": "Legacy Surveys", "aladin": "Aladin Lite", "esasky": "ESASky"}
+
+
+def inspector(path: Path, data: DataSet) -> None:
+    """Show the object that was clicked: pictures, label, place, and what else is asked for."""
+    row = data.row_of.get(state.now().object)
+    if row is None:
+        st.caption("Click a point on the map to look at the object.")
+        return
+    st.markdown(f"**{code(str(data.embeddings.id[row]))}**")
+    if data.cutouts is None:
+        st.caption("The cutouts of these embeddings are not here, so there is no picture.")
+    else:
+        _picture(data, row)
+    _label_buttons(data, row)
+    _place(data, row)
+    insight.views(path, data, row)
+
+
+def _picture(data: DataSet, row: int) -> None:
+    assert data.cutouts is not None
+    image = data.images([row])[0]
+    if not np.isfinite(image).any():
+        st.caption("This object has no cutout here.")
+        return
+    info = data.cutouts.info
+    # the browser turns the stretch itself, from that of the survey on
+    bands, stretch = objects.stretch_of(data, 1.0, 8.0)
+    shown = " ".join(info.bands[b] for b in bands)
+    width = info.pixel_scale * image.shape[2]
+    field = f", {width:.1f} arcsec wide" if np.isfinite(width) else ""
+    words = f"{shown} as red, green, blue, Lupton asinh{field}. Drag, or [ ] {{ }}: stretch."
+    closeup = Closeup(str(data.embeddings.id[row]), image, info.bands, bands,
+                      objects.sigma_of(data), stretch, info.pixel_scale, words)  # fmt: skip
+
+    def label(name: str, answer: str) -> None:
+        at = data.row_of.get(name)
+        if at is not None:
+            marks.write_labels(data, [at], None if answer == "clear" else answer)
+
+    draw_closeup(
+        closeup,
+        key="closeup",
+        labels=[kind.name for kind in marks.task().labels],
+        on_label=label,
+        on_all=lambda light, soft: state.change(stretch=(light, soft)) and None,
+    )
+
+
+def _label_buttons(data: DataSet, row: int) -> None:
+    present, now = marks.task(), marks.labels_by_row(data)[row]
+    columns = st.columns(min(3, len(present.labels)))
+    for place, label in enumerate(present.labels):
+        columns[place % len(columns)].button(
+            label.name,
+            key=f"label {label.name}",
+            type="primary" if label.name == now else "secondary",
+            on_click=marks.write_labels,
+            args=(data, [row], None if label.name == now else label.name),
+            use_container_width=True,
+        )
+    if tie := marks.ties_by_row(data).get(row):
+        st.text(f"labelled {' and '.join(tie.split('|'))} by as many each")
+    like, unlike = state.now().like, state.now().unlike
+    name = str(data.embeddings.id[row])
+    kinds = (("Exemplar", "like", like), ("Counter-example", "unlike", unlike))
+    for column, (title, how, those) in zip(st.columns(2), kinds, strict=True):
+        column.button(
+            title,
+            type="primary" if name in those else "secondary",
+            on_click=state.mark,
+            args=(name, "" if name in those else how),
+            use_container_width=True,
+        )
+
+
+def _place(data: DataSet, row: int) -> None:
+    e = data.embeddings
+    ra, dec = float(e.ra[row]), float(e.dec[row])
+    if not (np.isfinite(ra) and np.isfinite(dec)):
+        return
+    place = np.array([ra]), np.array([dec])
+    sexagesimal = f"{as_hms(place[0])[0]} {as_dms(place[1])[0]}"
+    st.code(f"{ra:.6f} {dec:+.6f}\n{sexagesimal}", language=None)
+    info = None if data.cutouts is None else data.cutouts.info
+    field = np.nan if info is None else info.pixel_scale * data.cutouts.shape[2]
+    links = sky_links(*place, float(field) if np.isfinite(field) else 60.0)
+    st.markdown(" · ".join(f"[{_SITE[site]}]({links[site][0]})" for site in SITES))
+    if data.is_mock:
+        st.caption("A simulated object: at its place in the real sky there is something else.")
