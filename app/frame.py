@@ -4,7 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import cache, state, words
+from app import cache, drawings, state, words
+from app.cache import maps as kept
+from app.components.keys_view import draw_keys
 from sky_ssl.errors import InputError
 from sky_ssl.explore.dataset import DataSet
 
@@ -21,7 +23,7 @@ PAGES = {
 }
 """Pages, and what one does there; `pages/title.py` in small letters."""
 _STYLE = """
-.block-container { padding: 3.4rem 1.4rem 1rem; max-width: none; }
+.block-container { padding: 4.3rem 1.4rem 1rem; max-width: none; }
 [data-testid="stVerticalBlock"] { gap: 0.6rem; }
 h1 { font-size: 1.5rem !important; padding: 0 0 .2rem !important; }
 h2, h3 { font-size: 1.08rem !important; padding: .3rem 0 .1rem !important; }
@@ -29,28 +31,49 @@ h2, h3 { font-size: 1.08rem !important; padding: .3rem 0 .1rem !important; }
 table, [data-testid="stDataFrame"] { font-variant-numeric: tabular-nums; }
 .stImage img { image-rendering: pixelated; }
 """
-_KEYS = """
-| on the map | |
-|---|---|
-| `l` `b` `v` | lasso, box, move |
-| Shift, Alt, both | add to, subtract from, intersect with the selection |
-| `+` `-` `f` arrows | nearer, farther, all, move |
-| Esc | lay the tool down; again: drop the selection |
-
-| in the gallery | |
-|---|---|
-| `j` `k` arrows | next, previous; with Shift a range |
-| `1` to `9`, `0` | label, clear |
-| Space | open in the inspector |
-| `x`, Ctrl-a | choose this one, choose all |
-| `+` `-` | exemplar, counter-example for the search |
-| Ctrl-z, Ctrl-y | undo, redo |
-"""
+_KEYS = {
+    "Map": (
+        ("l b v", "lasso, box, move"),
+        ("Shift Alt", "held while drawing: add to, take from the selection; both: intersect"),
+        ("+ - f", "nearer, farther, all"),
+        ("\u2190 \u2191 \u2193 \u2192", "move the map"),
+        ("1 - 9 0", "label the object looked at; clear its label"),
+        ("j k", "next, previous of the chosen objects"),
+        ("Esc", "lay the tool down; again: drop the selection"),
+    ),
+    "Gallery": (
+        ("j k", "next, previous; with Shift a range; arrows too"),
+        ("1 - 9 0", "label the chosen ones, or the one at the cursor; clear"),
+        ("Space", "look at it in the inspector"),
+        ("x Ctrl-a", "choose this one, choose all"),
+        ("+ -", "exemplar, counter-example for the search"),
+        ("Esc", "choose none"),
+    ),
+    "Everywhere": (
+        ("Ctrl-z Ctrl-y", "undo, redo the last labels"),
+        ("/", "look for an object"),
+        ("?", "these keys"),
+    ),
+}
+_KEYS_OF = {
+    "Map": ("Map", "Gallery"),
+    "Probe": ("Gallery",),
+    "Search": ("Gallery",),
+    "Candidates": ("Gallery",),
+}
+"""Pages on which more than the last group counts."""
+_FIND = {"Map": "Go to", "Search": "Add"}
+"""Label of the input of a page that "/" goes to."""
 
 
 def style() -> None:
     """Set the type and the margins of all pages."""
     st.html(f"<style>{_STYLE}</style>")
+
+
+def set_height(key: str, height: str) -> None:
+    """Give a container with a key a height as CSS says it, such as one that follows the window."""
+    st.html(f"<style>.st-key-{key} {{ height: {height} !important; }}</style>")
 
 
 def datasets() -> list[Path]:
@@ -61,16 +84,13 @@ def datasets() -> list[Path]:
 
 def maps(data: DataSet) -> list[Path]:
     """List the maps of a data set, the newest first."""
-    from sky_ssl.explore.mapfile import open_map
-
     found = []
-    for path in state.workspace().maps.glob("[!.]*.h5"):
+    for file in state.workspace().maps.glob("[!.]*.h5"):
         try:
-            known = open_map(path)
-        except InputError:
+            if kept.is_of(file, Path(data.embeddings.path)):
+                found.append(file)
+        except InputError:  # the page Data says what is wrong with it
             continue
-        if len(known.xy) == len(data) and (known.id == data.embeddings.id).all():
-            found.append(path)
     return sorted(found, key=lambda p: -p.stat().st_mtime)
 
 
@@ -92,15 +112,18 @@ def need_data() -> tuple[Path, DataSet]:
         )
         st.page_link("../pages/home.py", label="Home")
         st.stop()
-    return path, cache.data(path)
+    data = cache.data(path)
+    drawings.restore(path, data)
+    return path, data
 
 
-def above() -> None:
-    """Show what is open; mark a mock sky; offer help on keys."""
+def above(page: str = "") -> None:
+    """Show what is open; mark a mock sky; offer help on the keys of a page."""
     path = dataset_path()
-    left, right = st.columns([6, 1], vertical_alignment="center")
-    with right.popover("Keys", icon=":material/keyboard:", use_container_width=True):
-        st.markdown(_KEYS)
+    left, right = st.columns([9, 1], vertical_alignment="center")
+    with right:
+        groups = (*_KEYS_OF.get(page, ()), "Everywhere")
+        draw_keys({name: _KEYS[name] for name in groups}, find=_FIND.get(page, ""))
     if path is None:
         left.caption(f"workspace {state.workspace().root}")
         return

@@ -46,7 +46,19 @@ class Shelf:
 
     def put(self, content: bytes) -> str:
         """Keep bytes; the same content has the same address."""
-        name = _name(content)
+        return self._keep(_name(b"content" + content), lambda: content)
+
+    def put_as(self, key: str, make: Callable[[], bytes]) -> str:
+        """Keep the bytes that `key` names, made where they are not there; no two may share a key.
+
+        For large content: it is neither made nor hashed again.
+        """
+        return self._keep(_name(b"key" + key.encode()), make)
+
+    def _keep(self, name: str, make: Callable[[], bytes]) -> str:
+        with self._lock:
+            known = name in self._bytes
+        content = b"" if known else make()
         with self._lock:
             if name not in self._bytes:
                 self._bytes[name] = content

@@ -1,121 +1,124 @@
 """The map: look, click, lasso, label."""
 
-from typing import Any
-
-import numpy as np
 import streamlit as st
 
-from app import cache, frame, objects, panels, probeview, state
-from app.components.map_view import MapContent, Mark, draw_map
-from app.routes import SHELF
-from sky_ssl.explore.mapview import combine, mask_bytes
-from sky_ssl.figures.colours import Colouring, colour_classes, colour_numbers
+from app import (
+    frame,
+    jobsboard,
+    mapcluster,
+    mapcolours,
+    mapstage,
+    maptools,
+    panels,
+    probeview,
+    state,
+)
+from app.words import plain
+from sky_ssl.explore.starting import map_command
+from sky_ssl.explore.tasks import load_tasks
 
-_OPEN, _WITH_GALLERY = 700, 470  # pixels of the map, alone and above the gallery
+_ALONE, _WITH_GALLERY = "calc(100vh - 198px)", "calc(100vh - 494px)"  # height of the maps
+_GALLERY = 240  # pixels
+_HIDDEN = "collapsed"
 
 path, data = frame.need_data()
+with st.container():  # a place of its own, so that the map stays when a job comes or goes
+    jobsboard.board()
 files = frame.maps(data)
 if not files:
-    file = state.workspace().maps / path.name
-    st.info("No map of these embeddings yet. This makes one:", icon=":material/map:")
-    st.code(f"sky-ssl map --embeddings {path} --method umap --out {file}", language="sh")
+    st.info("There is no map of these embeddings yet.", icon=":material/map:")
+    command = map_command(state.workspace(), path, path.stem)
+    offer = mapcolours.Offer(
+        "UMAP, seed 0; other methods on the page Data", "Make the map", f"map {path.stem}", command
+    )
+    mapcolours.make(offer)
     st.stop()
-
-
-def colouring(name: str) -> Colouring:
-    """Colour the objects by label, by what the probe says, or by a column."""
-    if name == "probability":
-        found = probeview.colouring(path, data)
-        if found is not None:
-            return found
-        st.caption(probeview.none_yet(path, data))
-    predicted = state.now().predicted
-    if predicted is not None and name == f"predicted {predicted[1]}":
-        return colour_numbers(predicted[2])
-    if name in ("label", "probability"):
-        return colour_classes(panels.labels_by_row(data), panels.task().colours)
-    return cache.column_colours(path, name)
-
-
-def clicked(event: dict[str, Any]) -> None:
-    """Look at the object that was clicked."""
-    row = int(event["row"])
-    if 0 <= row < len(data):
-        state.look_at(str(data.embeddings.id[row]))
 
 
 @st.fragment
 def instrument() -> None:
-    """Map, inspector and gallery; a click or a lasso reruns this much and no more."""
+    """Maps, inspector and gallery; a click or a lasso reruns this much and no more."""
     now = state.now()
-    bar = st.columns([2, 2, 2, 2, 3], vertical_alignment="center")
-    names = [file.stem for file in files]
-    chosen = bar[0].selectbox("Map", names, label_visibility="collapsed", key="map choice")
-    file = files[names.index(chosen)]
-    options = ["label", "probability", *data.column_names]
-    if now.predicted is not None and now.predicted[0] == path.name:
-        options.append(f"predicted {now.predicted[1]}")
-    first = options.index(now.colour) if now.colour in options else 2 * (len(options) > 2)
-    by = bar[1].selectbox("Colour by", options, first, label_visibility="collapsed", key="colour")
-    tasks = panels.load_tasks(state.workspace().tasks)
-    known = [t.name for t in tasks]
-    task = bar[2].selectbox(
-        "Task", known, known.index(panels.task().name), label_visibility="collapsed",
-        key="task choice",
+    bar = st.columns([2, 2, 2, 1.6, 2.2, 1.1, 1.1], vertical_alignment="center")
+    names = {file.name: maptools.map_name(file) for file in files}
+    name = bar[0].selectbox(
+        "Map", names, _place(list(names), now.map), names.__getitem__, key="map choice",
+        label_visibility=_HIDDEN,
     )  # fmt: skip
-    state.change(map=file.name, colour=by, task=task, data=path.name)
-    grid = cache.frame(file)
+    none = "no second map"
+    others = {"": none, **{key: f"beside {text}" for key, text in names.items() if key != name}}
+    beside = bar[1].selectbox(
+        "Beside", others, _place(list(others), now.beside), others.__getitem__,
+        key=f"beside {name} {len(others)} {now.beside}", label_visibility=_HIDDEN,
+    )  # fmt: skip
+    kinds = mapcolours.options(path, data)
+    by = bar[2].selectbox(
+        "Colour by", kinds, _place(list(kinds), mapcolours.first_choice(path, data)),
+        kinds.__getitem__, key="colour", label_visibility=_HIDDEN,
+    )  # fmt: skip
+    tasks = [t.name for t in load_tasks(state.workspace().tasks)]
+    task = bar[3].selectbox(
+        "Task", tasks, tasks.index(panels.task().name), key="task choice",
+        label_visibility=_HIDDEN, help="Whose labels are given and shown",
+    )  # fmt: skip
+    with bar[4]:
+        maptools.go_to(data)
+    with bar[5].popover("Odd", use_container_width=True, help="Objects unlike all others"):
+        maptools.odd_first(path, data)
+    with bar[6].popover("Maps", use_container_width=True, help="Other maps of these objects"):
+        maptools.other_maps(path, data, files)
+    state.change(map=name, beside=beside, colour=by, task=task, data=path.name)
+    maptools.said()
+    file = {f.name: f for f in files}[name]
+    colours = mapcolours.colouring(by, path, data, file)
+    if colours is None:
+        mapcolours.offer(by, path, data, file)
+    known = by if colours is not None else "label"
+    stage = mapstage.Stage(path, data, colours or mapcolours.labelled(path), kinds[known])
+    chosen = state.now().chosen
+    height = _ALONE if chosen is None else _WITH_GALLERY
+    frame.set_height("side", height)
+    shown = [name, beside] if beside else [name]
+    places = st.columns([7, 3] if len(shown) == 1 else [3.8, 3.8, 2.4])
+    for place, one in zip(places, shown, strict=False):
+        with place:
+            mapstage.show(
+                stage, file.with_name(one), f"map{' 2' * (one != name)}", height,
+                legend=one == name,
+            )  # fmt: skip
+    with places[-1], st.container(height=400, border=False, key="side"):
+        if by == "cluster" and colours is not None:
+            one, other = st.tabs(["Object", "Cluster"], key="side tabs")
+            with other:
+                mapcluster.card(path, data, file)
+            with one:
+                panels.inspector(path, data)
+        else:
+            panels.inspector(path, data)
+    if chosen is not None:
+        drawer(by)
+    state.to_address()
 
-    def drawn(event: dict[str, Any]) -> None:
-        before = None
-        if state.now().chosen is not None:
-            before = np.zeros(len(data), dtype=bool)
-            before[state.now().chosen.rows] = True
-        mask = combine(before, grid.inside(event["polygon"]), str(event["mode"]))
-        rows = np.flatnonzero(mask)
-        state.choose(state.Chosen(rows, "lasso", "lasso") if len(rows) else None)
 
-    selection = state.now().chosen
-    mask = None
-    if selection is not None:
-        chosen_mask = np.zeros(len(data), dtype=bool)
-        chosen_mask[selection.rows] = True
-        mask = SHELF.put(mask_bytes(chosen_mask))
-    if selection is not None:
-        bar[3].markdown(f"**{len(selection.rows):,}** chosen by {selection.name}")
-        with bar[4]:
-            probeview.sort_toggle("map sort")
-    colours = colouring(by)
-    row = data.row_of.get(now.object)
-    marks = [
-        Mark([data.row_of[i] for i in now.like if i in data.row_of], "#ffffff"),
-        Mark([data.row_of[i] for i in now.unlike if i in data.row_of], "#d55e00"),
-    ]
-    if row is not None:
-        marks.append(Mark([row], "#f0e442", strong=True))
-    height = _OPEN if selection is None else _WITH_GALLERY
-    left, right = st.columns([7, 3])
-    with left:
-        draw_map(
-            MapContent(
-                points=SHELF.put(grid.to_bytes()),
-                codes=SHELF.put(colours.codes.tobytes()),
-                mask=mask,
-                palette=colours.palette,
-                about=objects.address(path),
-                marks=marks,
-                fly=(row, now.fly) if row is not None and now.fly else None,
-            ),
-            key="map",
-            on_click=clicked,
-            on_lasso=drawn,
-            height=height,
-        )
-    with right, st.container(height=height, border=False):
-        panels.inspector(path, data)
+def drawer(by: str) -> None:
+    """Show what is chosen."""
+    chosen = state.now().chosen
+    assert chosen is not None  # or there is no drawer
+    line = st.columns([3, 1.3, 1.3, 1, 4], vertical_alignment="center")
+    line[0].markdown(f"**{len(chosen.rows):,}** chosen by {plain(chosen.name)}")
+    with line[1]:
+        probeview.sort_toggle("map sort")
+    with line[2].popover("Label all", use_container_width=True):
+        maptools.label_all(data)
+    line[3].button("Drop", on_click=state.choose, args=(None,), help="Choose nothing; Esc",
+                   use_container_width=True)  # fmt: skip
     wanted = by == "probability" or state.now().probing.sort
     probability = probeview.probability(path, data) if wanted else None
-    panels.gallery(path, data, key="map gallery", height=240, probability=probability)
+    panels.gallery(path, data, key="map gallery", height=_GALLERY, probability=probability)
+
+
+def _place(there: list[str], wanted: str) -> int:
+    return there.index(wanted) if wanted in there else 0
 
 
 instrument()

@@ -4,6 +4,11 @@ from pathlib import Path
 
 
 def read_parts(folder: str) -> dict[str, str]:
-    """Read the three files of a component, as arguments for `st.components.v2.component`."""
+    """Read the files of a component, as arguments for `st.components.v2.component`.
+
+    The JavaScript may lie in several files, which become one module.
+    """
     home = Path(__file__).parent / folder
-    return {kind: (home / f"{folder}.{kind}").read_text("utf-8") for kind in ("html", "css", "js")}
+    parts = {kind: (home / f"{folder}.{kind}").read_text("utf-8") for kind in ("html", "css")}
+    scripts = sorted(home.glob("*.js"))
+    return {**parts, "js": "\n".join(path.read_text("utf-8") for path in scripts)}

@@ -20,8 +20,8 @@ _MOSTLY = 0.5
 
 
 def names_file(map_path: Path) -> Path:
-    """Give the file beside a map that holds the names of its clusters."""
-    return map_path.with_name(f"{map_path.stem}.clusters.json")
+    """Give the file beside a map that holds the names of its clusters; hidden, as it is no map."""
+    return map_path.with_name(f".{map_path.stem}.clusters.json")
 
 
 def cluster_names(map_path: Path, clusters: Clusters, ids: npt.NDArray) -> dict[int, str]:

@@ -4,6 +4,7 @@ In: positions (N, 2) of a map. Out: bytes, and which objects lie inside a polygo
 square around the map, so that both axes have one scale.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +90,44 @@ def combine(
         return np.zeros_like(drawn) if mode in ("subtract", "intersect") else drawn
     joined = {"add": before | drawn, "subtract": before & ~drawn, "intersect": before & drawn}
     return joined[mode]
+
+
+def select(
+    frame: MapFrame,
+    polygon: npt.ArrayLike,
+    mode: str,
+    before: npt.NDArray[np.int64] | None,
+    unseen: npt.NDArray[np.bool_] | None = None,
+) -> npt.NDArray[np.int64]:
+    """Give the rows that are selected after something was drawn.
+
+    Args:
+        frame: of the map.
+        polygon: (M, 2) in units of the grid; no corners = nothing.
+        mode: how it joins what was selected, see `combine`.
+        before: rows that were selected.
+        unseen: (N,) objects that the legend hides: what is not seen is neither added nor taken out.
+
+    Raises:
+        InputError: no list of finite corners, or another mode.
+    """
+    drawn = frame.inside(polygon)
+    if unseen is not None:
+        drawn &= ~unseen
+        if mode == "intersect":
+            drawn |= unseen
+    was = None
+    if before is not None:
+        was = np.zeros(len(frame.grid), dtype=bool)
+        was[before] = True
+    return np.flatnonzero(combine(was, drawn, mode))
+
+
+def hidden_rows(codes: npt.NDArray[np.uint8], hidden: Iterable[int]) -> npt.NDArray[np.bool_]:
+    """Say which objects (N,) have a colour that is hidden, by its code; others are no codes."""
+    table = np.zeros(256, dtype=bool)
+    table[[code for code in hidden if 0 <= code < 256]] = True
+    return table[codes]
 
 
 def mask_bytes(selected: npt.NDArray[np.bool_]) -> bytes:

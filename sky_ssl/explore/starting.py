@@ -145,6 +145,16 @@ def map_command(
     return _ours(*words, "--out", str(workspace.maps / f"{check_name(name)}.h5"))
 
 
+def clusters_command(map_path: Path, out: Path) -> tuple[str, ...]:
+    """Find the clusters of a map."""
+    return _ours("clusters", "--map", str(map_path), "--out", str(out))
+
+
+def anomalies_command(embeddings: Path, out: Path) -> tuple[str, ...]:
+    """Measure how odd objects are; every one of them is listed."""
+    return _ours("anomalies", "--embeddings", str(embeddings), "--merge", "0", "--out", str(out))
+
+
 def train_command(
     config: Path, run: Path, settings: Mapping[str, object] | None = None
 ) -> tuple[str, ...]:

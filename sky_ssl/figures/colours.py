@@ -3,7 +3,7 @@
 In: a column. Out: a code per object (uint8) and the palette that the codes point into.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,23 +50,55 @@ def colour_classes(
         colours: of some classes, by name.
         most: classes with a colour of their own.
     """
-    text = values.astype(str)
-    names, inverse, counts = np.unique(text, return_inverse=True, return_counts=True)
+    row, kinds = _kinds(values)
+    names, merged = np.unique(np.array([str(k) for k in kinds], dtype=str), return_inverse=True)
+    counts = np.bincount(merged[row[row >= 0]], minlength=len(names)).astype(int)
     order = [i for i in np.argsort(-counts, kind="stable") if names[i] != ""]
-    named, rest = order[:most], order[most:]
-    labels = [str(names[i]) for i in named]
-    chosen = class_colours(labels, colours)
-    code = np.zeros(len(names), dtype=np.uint8)
-    palette = [_entry("none", MISSING, int(counts[names == ""].sum()))]
-    for place, i in enumerate(named, start=1):
-        code[i] = place
-        palette.append(_entry(labels[place - 1], chosen[labels[place - 1]], int(counts[i])))
+    place = np.zeros(len(names) + 1, dtype=np.uint8)  # of none: the last, and the empty name
+    place[order] = np.minimum(np.arange(1, len(order) + 1), most + 1)
+    missing = len(row) - int(counts[names != ""].sum())
+    palette = _palette([(str(names[i]), int(counts[i])) for i in order], missing, colours, most)
+    # row -1, without a value, takes the last
+    code = np.append(place[merged], np.uint8(0))
+    return Colouring(code[row].astype(np.uint8), palette)
+
+
+def colour_numbered(
+    number: npt.NDArray[np.integer], titles: Sequence[str], most: int = 40
+) -> Colouring:
+    """Colour kinds that are numbered already, such as clusters; beyond `most` they are "other".
+
+    Args:
+        number: (N,) 0 to K - 1, -1 = none.
+        titles: K.
+        most: kinds with a colour of their own.
+    """
+    counts = np.bincount(number[number >= 0], minlength=len(titles)).astype(int)
+    missing = int(np.count_nonzero(number < 0))
+    palette = _palette(list(zip(titles, counts.tolist(), strict=True)), missing, None, most)
+    return Colouring(np.minimum(number + 1, most + 1).astype(np.uint8), palette)
+
+
+def _kinds(values: npt.NDArray) -> tuple[npt.NDArray[np.intp], npt.NDArray]:
+    """Number the different values (N,), -1 for None and NaN; by hash, as sorting text is slow."""
+    import pandas as pd
+
+    plain = values.astype(str) if values.dtype.kind == "S" else values
+    row, kinds = pd.factorize(plain.astype(object) if plain.dtype.kind == "U" else plain)
+    return row, np.asarray(kinds, dtype=object)
+
+
+def _palette(
+    counted: list[tuple[str, int]], missing: int, colours: Mapping[str, str] | None, most: int
+) -> list[dict[str, Any]]:
+    """List the colours by code: none, the kinds in their order, and all others."""
+    named, rest = counted[:most], counted[most:]
+    chosen = class_colours([name for name, _ in named], colours)
+    palette = [_entry("none" if missing else None, MISSING, missing)]
+    palette += [_entry(name, chosen[name], count) for name, count in named]
     if rest:
-        code[rest] = len(palette)
-        palette.append(_entry("other", "#9ca3af", int(counts[rest].sum())))
-    if palette[0]["count"] == 0:
-        palette[0]["name"] = None
-    return Colouring(code[inverse].astype(np.uint8), palette)
+        palette.append(_entry("other", "#9ca3af", sum(count for _, count in rest)))
+    return palette
 
 
 def colour_numbers(
@@ -74,11 +106,19 @@ def colour_numbers(
     low: float | None = None,
     high: float | None = None,
     scale: str = "viridis",
+    *,
+    log: bool = False,
 ) -> Colouring:
-    """Colour numbers (N,) from `low` to `high`, by default their central 98 %; NaN is grey."""
+    """Colour numbers (N,) from `low` to `high`, by default their central 98 %; NaN is grey.
+
+    With `log` equal factors are equal steps, the ends too are logarithms (base 10), and numbers
+    that have none are grey.
+    """
     from matplotlib import colormaps
 
     values = np.asarray(values, dtype=np.float64)
+    if log:
+        values = np.log10(values, where=values > 0, out=np.full(values.shape, np.nan))
     known = np.isfinite(values)
     if known.any():
         ends = np.percentile(values[known], [1, 99])
@@ -93,7 +133,8 @@ def colour_numbers(
     steps = {round(s * (_LEVELS - 1)) for s in np.linspace(0, 1, _NAMED)}
     palette = [_entry("unknown" if not known.all() else None, MISSING, int((~known).sum()))]
     for i, (r, g, b, _) in enumerate(table):
-        name = f"{low + width * i / (_LEVELS - 1):.3g}" if i in steps else None
+        value = low + width * i / (_LEVELS - 1)
+        name = None if i not in steps else f"{10**value:.3g}" if log else f"{value:.3g}"
         colour = f"#{round(255 * r):02x}{round(255 * g):02x}{round(255 * b):02x}"
         palette.append({"name": name, "colour": colour})
     return Colouring(level, palette)

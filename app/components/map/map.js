@@ -1,10 +1,14 @@
 // The map of a survey: up to a million points on a canvas, with lasso, box, click and hover.
 //
-// In (data): { points, codes, mask: URLs of bytes; palette: [{name, colour, count}]; marks: [{rows,
-// colour, label}]; fly: {row, nonce}; about: URL ending in "/"; busy: text }.
+// In (data): { points, codes, mask: URLs of bytes; palette: [{name, colour, count}]; scheme: what the
+// colours show; scale: whether they are numbers; legend: whether to show it; marks: [{rows, colour,
+// strong}]; object: row looked at; fly: {row, nonce}; about: URL ending in "/"; busy, title: text;
+// height: CSS }.
 // Points are uint16 x then uint16 y, little-endian, y upwards; codes are uint8, one a point, numbers
-// into the palette; the mask has one bit a point, the lowest first.
-// Out (triggers): lasso {polygon: [[x, y], ...] in 0..65535, mode}, click {row, mode}, keys {key}.
+// into the palette, 0 = none or unknown; the mask has one bit a point, the lowest first.
+// Out (triggers): lasso {polygon: [[x, y], ...] in 0..65535, mode, hidden: [codes]}, click {row, mode},
+// keys {key, row}. Maps on one page tell each other of filters, tools and what is under the pointer
+// (event "sky-map" of the document).
 
 const FULL = 65535;
 const CELLS = 256; // of the grid that the nearest point is looked up in, each side
@@ -29,11 +33,11 @@ class SkyMap {
     this.canvas = root.querySelector(".points");
     this.over = root.querySelector(".over");
     this.tip = root.querySelector(".tip");
-    this.legend = root.querySelector(".legend");
+    this.legend = new Legend(root.querySelector(".legend"), (done) => this.filtered(done));
     this.note = root.querySelector(".note");
     this.view = null; // {x, y: centre in 0..65535, scale: screen pixels per unit}
     this.tool = "pan";
-    this.hidden = new Set(); // names of the palette that are switched off
+    this.echo = -1; // row under the pointer on another map
     this.urls = {};
     this.n = 0;
     this.drag = null;
@@ -45,7 +49,7 @@ class SkyMap {
   async update(data) {
     this.data = data;
     this.note.textContent = data.busy || "";
-    this.root.style.setProperty("--map-height", `${data.height || 640}px`);
+    this.root.style.setProperty("--map-height", data.height || "640px");
     const wanted = ["points", "codes", "mask"].filter((k) => this.urls[k] !== data[k]);
     const loaded = await Promise.all(wanted.map((k) => this.load(k, data[k])));
     if (this.data !== data) return; // a newer one came meanwhile
@@ -54,6 +58,7 @@ class SkyMap {
       this.urls[k] = data[k];
     });
     if (wanted.includes("points")) this.take_points();
+    if (wanted.includes("codes")) this.order = this.codes && paint_order(this.codes);
     this.take_palette();
     if (data.fly && data.fly.nonce !== this.flown) {
       this.flown = data.fly.nonce;
@@ -85,47 +90,38 @@ class SkyMap {
   take_palette() {
     const palette = this.data.palette || [];
     this.colours = new Uint8Array(256 * 3).fill(150);
-    this.shown = new Uint8Array(256).fill(1);
     palette.forEach((entry, code) => {
       const value = parseInt(entry.colour.slice(1), 16);
       this.colours.set([value >> 16, (value >> 8) & 255, value & 255], 3 * code);
-      this.shown[code] = this.hidden.has(entry.name) ? 0 : 1;
     });
-    this.draw_legend(palette);
+    this.legend.update(palette, this.data.scheme, this.data.scale, this.data.legend);
+    this.shown = this.legend.shown();
   }
 
-  draw_legend(palette) {
-    const rows = palette.filter((entry) => entry.name !== undefined && entry.name !== null);
-    this.legend.replaceChildren(
-      ...rows.map((entry) => {
-        const line = document.createElement("button");
-        line.type = "button";
-        line.className = this.hidden.has(entry.name) ? "off" : "";
-        line.setAttribute("aria-pressed", String(!this.hidden.has(entry.name)));
-        line.title = "Click to hide or show; with Shift to show this one alone";
-        const dot = document.createElement("i");
-        dot.style.background = entry.colour;
-        const name = document.createElement("span");
-        name.textContent = entry.name;
-        const count = document.createElement("small");
-        count.textContent = entry.count === undefined ? "" : entry.count.toLocaleString("en");
-        line.append(dot, name, count);
-        line.onclick = (event) => this.toggle(entry.name, event.shiftKey, rows);
-        return line;
-      }),
-    );
-  }
-
-  toggle(name, alone, rows) {
-    if (alone) {
-      const others = rows.map((entry) => entry.name).filter((other) => other !== name);
-      const is_alone = !this.hidden.has(name) && others.every((other) => this.hidden.has(other));
-      this.hidden = new Set(is_alone ? [] : others);
-    } else if (!this.hidden.delete(name)) {
-      this.hidden.add(name);
-    }
-    this.take_palette();
+  filtered(done) {
+    this.shown = this.legend.shown();
     this.redraw();
+    const { scheme, names, range } = this.legend;
+    if (done) this.tell({ filter: { scheme, names: [...names], range } });
+  }
+
+  // ---- other maps of the page -------------------------------------------------------------------
+
+  tell(what) {
+    document.dispatchEvent(new CustomEvent("sky-map", { detail: { from: this, ...what } }));
+  }
+
+  hear({ from, filter, tool, row }) {
+    if (from === this) return;
+    if (filter && this.legend.follow(filter)) {
+      this.shown = this.legend.shown();
+      this.redraw();
+    }
+    if (tool) this.use(tool, false);
+    if (row !== undefined && row !== this.echo) {
+      this.echo = row;
+      if (this.view) this.draw_over();
+    }
   }
 
   // ---- geometry -------------------------------------------------------------------------------
@@ -138,6 +134,7 @@ class SkyMap {
       if (canvas.width !== width || canvas.height !== height) {
         canvas.width = width;
         canvas.height = height;
+        this.is_stale = true;
       }
     }
     return [width, height, ratio];
@@ -146,6 +143,7 @@ class SkyMap {
   fit() {
     const [width, height] = this.size();
     this.view = { x: FULL / 2, y: FULL / 2, scale: (0.94 * Math.min(width, height)) / FULL };
+    this.is_fitted = true;
   }
 
   to_screen(x, y) {
@@ -180,6 +178,7 @@ class SkyMap {
       x: x - (px - width / 2) / scale,
       y: y + (py - height / 2) / scale,
     };
+    this.is_fitted = false;
     this.redraw();
   }
 
@@ -199,6 +198,7 @@ class SkyMap {
         y: from.y + (to.y - from.y) * s,
         scale: from.scale * (to.scale / from.scale) ** s,
       };
+      this.is_fitted = false;
       this.redraw();
       if (t < 1) requestAnimationFrame(step);
     };
@@ -217,7 +217,8 @@ class SkyMap {
 
   draw() {
     const [width, height, ratio] = this.size();
-    if (!this.view) this.fit();
+    if (!this.view || (this.is_fitted && this.is_stale)) this.fit();
+    this.is_stale = false;
     const context = this.canvas.getContext("2d");
     if (!this.n) {
       context.clearRect(0, 0, width, height);
@@ -226,58 +227,47 @@ class SkyMap {
     if (!this.image || this.image.width !== width || this.image.height !== height) {
       this.image = context.createImageData(width, height);
     }
-    const pixels = this.image.data;
-    pixels.fill(0);
+    const [red, green, blue] = this.ground();
+    new Uint32Array(this.image.data.buffer).fill(
+      ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0,
+    );
     const radius = this.radius(ratio);
-    const stamp = disc(radius);
-    const selected = this.mask;
     // first what is not selected, faint where there is a selection; then what is
-    this.splat(pixels, width, height, stamp, selected ? 0 : -1, selected ? 0.16 : 0.8);
-    if (selected) this.splat(pixels, width, height, disc(radius + 0.5 * ratio), 1, 0.95);
+    if (!this.mask) this.splat(-1, radius, 0.85, 0.5);
+    else {
+      this.splat(0, radius, 0.22, 0.16);
+      this.splat(1, radius + 0.5 * ratio, 1, 1);
+    }
     context.putImageData(this.image, 0, 0);
     this.draw_over();
     this.root.dataset.drawn = this.n;
+  }
+
+  ground() {
+    const css = getComputedStyle(this.root).backgroundColor;
+    if (css !== this.ground_css) [this.ground_css, this.ground_rgb] = [css, rgb(css)];
+    return this.ground_rgb;
   }
 
   radius(ratio) {
     // points grow as fewer are in sight
     const share = Math.min(1, (this.canvas.width * this.canvas.height) / (FULL * this.view.scale) ** 2);
     const room = Math.sqrt((this.canvas.width * this.canvas.height) / Math.max(1, this.n * share));
-    return Math.min(Math.max(0.22 * room, 0.5), 4.5 * ratio);
+    return Math.min(Math.max(0.23 * room, 0.5), 5 * ratio);
   }
 
-  splat(pixels, width, height, stamp, which, alpha) {
-    const { xs, ys, codes, mask, colours, shown, n } = this;
+  // Paint the points in or out of the selection; those without a class or a value fainter.
+  splat(which, radius, strong, faint) {
     const { scale } = this.view;
-    const dx = width / 2 - this.view.x * scale;
-    const dy = height / 2 + this.view.y * scale;
-    const { offsets_x, offsets_y, reach } = stamp;
-    for (let i = 0; i < n; i++) {
-      if (which >= 0 && ((mask[i >> 3] >> (i & 7)) & 1) !== which) continue;
-      const code = codes ? codes[i] : 0;
-      if (!shown[code]) continue;
-      const px = (xs[i] * scale + dx) | 0;
-      const py = (dy - ys[i] * scale) | 0;
-      if (px < reach || py < reach || px >= width - reach || py >= height - reach) continue;
-      const red = colours[3 * code];
-      const green = colours[3 * code + 1];
-      const blue = colours[3 * code + 2];
-      for (let k = 0; k < offsets_x.length; k++) {
-        const at = 4 * ((py + offsets_y[k]) * width + px + offsets_x[k]);
-        const old = pixels[at + 3];
-        if (!old) {
-          pixels[at] = red;
-          pixels[at + 1] = green;
-          pixels[at + 2] = blue;
-          pixels[at + 3] = 255 * alpha;
-        } else {
-          pixels[at] += (red - pixels[at]) * alpha;
-          pixels[at + 1] += (green - pixels[at + 1]) * alpha;
-          pixels[at + 2] += (blue - pixels[at + 2]) * alpha;
-          pixels[at + 3] = old + (255 - old) * alpha;
-        }
-      }
-    }
+    const view = {
+      scale,
+      dx: this.canvas.width / 2 - this.view.x * scale,
+      dy: this.canvas.height / 2 + this.view.y * scale,
+    };
+    const alpha = new Float32Array(256).fill(strong);
+    if (this.order) alpha[0] = faint;
+    const { colours, shown } = this;
+    paint(this.image, view, this, { colours, shown, alpha, radius, which });
   }
 
   draw_over() {
@@ -285,7 +275,7 @@ class SkyMap {
     const ratio = this.canvas.width / Math.max(1, this.root.clientWidth);
     context.clearRect(0, 0, this.over.width, this.over.height);
     for (const mark of this.data.marks || []) {
-      context.strokeStyle = mark.colour;
+      context.strokeStyle = mark.colour || getComputedStyle(this.root).color;
       context.lineWidth = (mark.strong ? 2.5 : 1.5) * ratio;
       for (const row of mark.rows) {
         if (row >= this.n) continue;
@@ -295,6 +285,7 @@ class SkyMap {
         context.stroke();
       }
     }
+    if (this.echo >= 0 && this.echo < this.n) this.draw_echo(context, ratio);
     if (this.drag && this.drag.path && this.drag.path.length > 1) {
       context.strokeStyle = context.fillStyle = this.accent();
       context.lineWidth = 1.5 * ratio;
@@ -306,6 +297,15 @@ class SkyMap {
       context.fill();
       context.globalAlpha = 1;
     }
+  }
+
+  draw_echo(context, ratio) {
+    const [px, py] = this.to_screen(this.xs[this.echo], this.ys[this.echo]);
+    context.strokeStyle = getComputedStyle(this.root).color;
+    context.lineWidth = 1.5 * ratio;
+    context.beginPath();
+    context.arc(px, py, 7 * ratio, 0, 2 * Math.PI);
+    context.stroke();
   }
 
   accent() {
@@ -349,7 +349,7 @@ class SkyMap {
         const c = cy * CELLS + cx;
         for (let k = start[c]; k < start[c + 1]; k++) {
           const i = order[k];
-          if (this.codes && !this.shown[this.codes[i]]) continue;
+          if (!this.shown[this.codes ? this.codes[i] : 0]) continue;
           const d = (this.xs[i] - x) ** 2 + (this.ys[i] - y) ** 2;
           if (d < least) [least, best] = [d, i];
         }
@@ -378,6 +378,16 @@ class SkyMap {
       { passive: false },
     );
     this.root.addEventListener("keydown", (event) => this.key(event));
+    this.on_map = (event) => (this.root.isConnected ? this.hear(event.detail) : this.leave());
+    // keys that nothing else wants are the map's, wherever the pointer is
+    this.on_key = (event) => {
+      if (!this.root.isConnected) this.leave();
+      else if ([document.body, null].includes(document.activeElement)) this.key(event);
+    };
+    document.addEventListener("sky-map", this.on_map);
+    document.addEventListener("keydown", this.on_key);
+    // the colours of the page have changed
+    this.root.addEventListener("transitionend", () => this.redraw());
     for (const button of this.root.querySelectorAll("[data-do]")) {
       button.addEventListener("click", () => this.act(button.dataset.do));
     }
@@ -387,6 +397,11 @@ class SkyMap {
 
   rest() {
     this.hide_tip();
+  }
+
+  leave() {
+    document.removeEventListener("sky-map", this.on_map);
+    document.removeEventListener("keydown", this.on_key);
   }
 
   press(event) {
@@ -406,6 +421,7 @@ class SkyMap {
     if (drag.kind === "pan") {
       this.view.x -= (at[0] - drag.last[0]) / this.view.scale;
       this.view.y += (at[1] - drag.last[1]) / this.view.scale;
+      this.is_fitted = false;
       this.redraw();
     } else {
       drag.path.push(this.to_data(...at));
@@ -423,9 +439,15 @@ class SkyMap {
       if (row >= 0) this.send("click", { row, mode });
     } else if (drag.kind !== "pan") {
       const polygon = thin(this.outline(), 400).map(([x, y]) => [Math.round(x), Math.round(y)]);
-      if (polygon.length > 2) this.send("lasso", { polygon, mode });
+      if (polygon.length > 2) this.send("lasso", { polygon, mode, hidden: this.hidden() });
     }
     this.stop();
+  }
+
+  // Give the codes that the legend hides: what is not seen is not selected.
+  hidden() {
+    const count = (this.data.palette || []).length;
+    return [...this.shown.subarray(0, count).keys()].filter((code) => !this.shown[code]);
   }
 
   stop() {
@@ -442,10 +464,11 @@ class SkyMap {
     if (what === "in" || what === "out") {
       this.zoom(this.canvas.width / 2, this.canvas.height / 2, what === "in" ? 1.5 : 1 / 1.5);
     }
-    if (what === "png") this.save();
+    if (what === "png") save_png(this);
   }
 
-  use(tool) {
+  use(tool, tell = true) {
+    if (tell) this.tell({ tool });
     this.tool = tool;
     this.root.dataset.tool = tool;
     for (const button of this.root.querySelectorAll("[data-do]")) {
@@ -454,44 +477,35 @@ class SkyMap {
   }
 
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const control = event.ctrlKey || event.metaKey;
     const tools = { l: "lasso", b: "box", v: "pan", f: "fit", "+": "in", "=": "in", "-": "out" };
     const shift = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
-    if (tools[event.key]) {
+    if (control && event.key.toLowerCase() === "z") {
+      this.send("keys", { key: event.shiftKey ? "redo" : "undo", row: -1 });
+    } else if (control && event.key === "y") {
+      this.send("keys", { key: "redo", row: -1 });
+    } else if (control || event.altKey) {
+      return;
+    } else if (tools[event.key]) {
       this.act(tools[event.key]);
     } else if (shift[event.key] && this.view) {
       const far = (0.1 * this.canvas.height) / this.view.scale;
       this.view.x += shift[event.key][0] * far;
       this.view.y += shift[event.key][1] * far;
+      this.is_fitted = false;
       this.redraw();
     } else if (event.key === "Escape") {
       if (this.drag) this.stop();
       else if (this.tool !== "pan") this.use("pan");
-      else this.send("lasso", { polygon: [], mode: "new" });
+      else this.send("lasso", { polygon: [], mode: "new", hidden: [] });
+    } else if (/^[0-9jk]$/.test(event.key) && this.data.object >= 0) {
+      // the object is named, since another may be looked at when the page gets to it
+      this.send("keys", { key: event.key, row: this.data.object });
     } else {
       return;
     }
     event.preventDefault();
     event.stopPropagation();
-  }
-
-  save() {
-    const sheet = document.createElement("canvas");
-    sheet.width = this.canvas.width;
-    sheet.height = this.canvas.height;
-    const context = sheet.getContext("2d");
-    context.fillStyle =
-      getComputedStyle(this.root).getPropertyValue("--st-background-color").trim() || "#0b0e14";
-    context.fillRect(0, 0, sheet.width, sheet.height);
-    context.drawImage(this.canvas, 0, 0);
-    context.drawImage(this.over, 0, 0);
-    sheet.toBlob((blob) => {
-      const link = document.createElement("a");
-      link.href = URL.createObjectURL(blob);
-      link.download = "map.png";
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-    });
   }
 
   // ---- hover --------------------------------------------------------------------------------------
@@ -508,6 +522,7 @@ class SkyMap {
     }px)`;
     if (row === this.hovered) return;
     this.hovered = row;
+    this.tell({ row });
     clearTimeout(this.waiting);
     this.waiting = setTimeout(() => this.show_tip(row), 40);
   }
@@ -533,6 +548,7 @@ class SkyMap {
 
   hide_tip() {
     clearTimeout(this.waiting);
+    if (this.hovered >= 0) this.tell({ row: -1 });
     this.hovered = -1;
     this.tip.hidden = true;
   }
@@ -548,26 +564,4 @@ function mode_of(event) {
 function thin(path, most) {
   const step = Math.ceil(path.length / most);
   return path.filter((_, number) => number % step === 0);
-}
-
-const discs = new Map();
-
-function disc(radius) {
-  const key = Math.round(radius * 2);
-  if (discs.has(key)) return discs.get(key);
-  const r = key / 2;
-  const reach = Math.ceil(r);
-  const offsets_x = [];
-  const offsets_y = [];
-  for (let y = -reach; y <= reach; y++) {
-    for (let x = -reach; x <= reach; x++) {
-      if (x * x + y * y <= r * r || (!x && !y)) {
-        offsets_x.push(x);
-        offsets_y.push(y);
-      }
-    }
-  }
-  const made = { offsets_x: Int32Array.from(offsets_x), offsets_y: Int32Array.from(offsets_y), reach };
-  discs.set(key, made);
-  return made;
 }
