@@ -20,15 +20,15 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 
 from sky_ssl.errors import InputError
-from sky_ssl.model.masking import hidden_pixels, random_masks
-from sky_ssl.model.simmim import SimMIM
+from sky_ssl.model.masking import batch_ratio, hidden_pixels, random_masks
+from sky_ssl.model.objectives import make_model
 from sky_ssl.training import checkpoint, distributed
 from sky_ssl.training.augment import augment, draw_augmentation
 from sky_ssl.training.config import Config, load_config
-from sky_ssl.training.data import batches, measured_info, open_source
+from sky_ssl.training.data import measured_info, open_source, placed_batches
 from sky_ssl.training.log import RunLog
 from sky_ssl.training.monitor import Monitor
-from sky_ssl.training.order import BatchOrder, draw_for_share, step_seed
+from sky_ssl.training.order import MASK_RATIO, BatchOrder, draw_for_share, step_seed
 from sky_ssl.training.run import Average, RunState, prepare_run
 from sky_ssl.training.schedule import learning_rate, make_optimizer
 
@@ -47,7 +47,7 @@ def train(config: Config, run: Path) -> None:
     # Model, optimizer and moving average, new or as the last checkpoint has them
     info = checkpoint.read_checkpoint(found).info if found else measured_info(source)
     torch.manual_seed(step_seed(t.seed, 0, 0))
-    model = SimMIM(config.model, info.sky_sigma).to(device)
+    model = make_model(config.model, info.sky_sigma).to(device)
     optimizer = make_optimizer(model, t)
     average = Average(model, t.ema) if t.ema else None
     state = RunState(run, config, info, model, optimizer, average, source)
@@ -61,7 +61,7 @@ def train(config: Config, run: Path) -> None:
     share = ranks.share(t.batch_size)
     rows = None if source.endless else source.train_rows
     order = BatchOrder(rows, t.batch_size, config.data.run_length, t.seed)
-    loader = batches(
+    loader = placed_batches(
         source,
         order,
         share=share,
@@ -69,6 +69,7 @@ def train(config: Config, run: Path) -> None:
         stop=t.steps,
         workers=config.data.workers,
         device=device,
+        withheld=config.model.sky_withheld if config.model.sky_token else None,
     )
     log = monitor = None
     if ranks.is_first:
@@ -97,29 +98,31 @@ def train(config: Config, run: Path) -> None:
 
     def draw(n: int, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
         masks = random_masks(
-            n, source.shape[0], model.grid, config=config.model, generator=generator
+            n, source.shape[0], model.grid, config=config.model, generator=generator, ratio=ratio
         )
         return masks, *draw_augmentation(n, source.shape, config.data, generator)
 
     model.train()
-    for step, images in enumerate(loader, start):
+    for step, (images, sky) in enumerate(loader, start):
         # Schedule
         rate = learning_rate(step, t)
         for group in optimizer.param_groups:
             group["lr"] = rate
 
         # Forward and backward; the loss counts hidden, valid pixels of the whole global batch
+        ratio = batch_ratio(config.model, step_seed(t.seed, step, MASK_RATIO))
         mask, *draws = draw_for_share(draw, seed=t.seed, step=step, share=share, device=device)
         images = augment(images, tuple(draws), config.data, model.sky_sigma)
         total = distributed.all_sum(hidden_pixels(images, mask).float()).clamp(min=1)
         torch.manual_seed(step_seed(t.seed, step, ranks.rank))  # stochastic depth
         step_loss = torch.zeros((), device=device)
-        pieces = list(zip(images.chunk(t.accumulate), mask.chunk(t.accumulate), strict=True))
-        for number, (part, part_mask) in enumerate(pieces):
+        parts = (values.chunk(t.accumulate) for values in (images, mask, sky))
+        pieces = list(zip(*parts, strict=True))
+        for number, piece in enumerate(pieces):
             last = number == len(pieces) - 1
             with contextlib.nullcontext() if last or ranks.world == 1 else network.no_sync():  # type: ignore[operator]
                 with autocast:
-                    loss_sum, _ = network(part, part_mask)
+                    loss_sum, _ = network(*piece)
                 # DDP averages over ranks, the loss is a sum over them
                 (loss_sum * (ranks.world / total)).backward()
             step_loss += loss_sum.detach()

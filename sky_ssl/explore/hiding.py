@@ -32,7 +32,7 @@ class Hiding:
     """What is hidden from the model."""
 
     ratio: float = 0.6  # share of the patches of each band
-    shared: bool = False  # the same patches in all bands
+    shared: bool = False  # the same patches in all bands; MAE can do no other
     band: str = ""  # this band is hidden as a whole besides; empty = none
     draws: int = 1  # masks of each object
     seed: int = 0
@@ -95,7 +95,7 @@ def draw_masks(
         model.config,
         mask_ratio_min=hiding.ratio,
         mask_ratio_max=hiding.ratio,
-        shared_mask=hiding.shared,
+        shared_mask=hiding.shared or model.config.objective == "mae",
         hide_band=0.0,
     )
     drawn = []

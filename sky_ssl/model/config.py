@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sky_ssl.errors import InputError
 
+OBJECTIVES = ("simmim", "mae")
 SIZES = {
     "nano": (128, 4, 4),
     "small": (384, 8, 6),
@@ -18,7 +19,7 @@ SIZES = {
 class ModelConfig:
     """A masked autoencoder of images."""
 
-    objective: str = "simmim"  # "simmim" (Xie et al. 2022)
+    objective: str = "simmim"  # "simmim" (Xie et al. 2022) or "mae" (He et al. 2022)
     size: str = "nano"  # nano, small, base, large, huge
     width: int = 0  # numbers per token; 0 = from the size
     depth: int = 0  # transformer blocks; 0 = from the size
@@ -32,21 +33,32 @@ class ModelConfig:
     clip_low: float = -3.0  # "clip": lowest value, in units of the sky noise
     clip_high: float = 1000.0  # "clip": highest value
     mask_ratio_min: float = 0.0  # the share of hidden patches is uniform from here
-    mask_ratio_max: float = 0.9  # to here, one draw per image
-    shared_mask: bool = False  # hide the same patches in all bands
+    mask_ratio_max: float = 0.9  # to here, one draw per image (MAE: per batch)
+    # hide the same patches in all bands; "none" = as the objective needs: MAE true, SimMIM false
+    shared_mask: bool | None = None
     hide_band: float = 0.0  # probability that one whole band is hidden besides
     loss: str = "l1"  # "l1", "mse" or "huber", on hidden pixels with data
     normalize_target: bool = False  # each target patch to mean 0 and deviation 1
+    decoder_width: int = 0  # MAE: numbers per token of the decoder; 0 = half of the encoder's
+    decoder_depth: int = 2  # MAE: transformer blocks of the decoder
+    decoder_heads: int = 0  # MAE: attention heads of the decoder; 0 = one for 32 numbers
+    pool_weight: float = 0.0  # of the loss of patches foretold from one pooled vector; 0 = no pool
+    sky_token: bool = False  # RA and Dec as a token beside the patches: it learns the footprint
+    sky_degree: int = 4  # highest degree of the spherical harmonics of RA and Dec
+    sky_withheld: float = 0.1  # share of images trained on as if their RA and Dec were unknown
 
     def __post_init__(self) -> None:
-        _choice("objective", self.objective, ("simmim",))
+        _choice("objective", self.objective, OBJECTIVES)
+        is_mae = self.objective == "mae"
+        if self.shared_mask is None:
+            object.__setattr__(self, "shared_mask", is_mae)
         _choice("size", self.size, tuple(SIZES))
         _choice("scaling", self.scaling, ("asinh", "clip"))
         _choice("loss", self.loss, ("l1", "mse", "huber"))
-        for name in ("width", "depth", "heads"):
+        for name in ("width", "depth", "heads", "decoder_width", "decoder_heads", "sky_degree"):
             if getattr(self, name) < 0:
                 raise InputError(f"model.{name} = {getattr(self, name)}: must be 0 or more")
-        for name in ("image_size", "patch_size"):
+        for name in ("image_size", "patch_size", "decoder_depth"):
             if getattr(self, name) < 1:
                 raise InputError(f"model.{name} = {getattr(self, name)}: must be at least 1")
         if self.image_size % self.patch_size:
@@ -64,8 +76,13 @@ class ModelConfig:
             )
         if not 0 <= self.hide_band <= 1:
             raise InputError(f"model.hide_band = {self.hide_band}: must be 0 to 1")
-        if not 0 <= self.drop_path < 1:
-            raise InputError(f"model.drop_path = {self.drop_path}: must be 0 or more and below 1")
+        for name in ("drop_path", "sky_withheld"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"model.{name} = {getattr(self, name)}: must be 0 to below 1")
+        if not 0 <= self.pool_weight < float("inf"):
+            raise InputError(f"model.pool_weight = {self.pool_weight}: must be 0 or more")
+        if is_mae:
+            self._check_mae()
         if not self.softening >= 1e-3:
             raise InputError(f"model.softening = {self.softening}: must be 0.001 or more")
         if not self.clip_low < self.clip_high:
@@ -78,6 +95,33 @@ class ModelConfig:
         """Width, depth and heads."""
         width, depth, heads = SIZES[self.size]
         return self.width or width, self.depth or depth, self.heads or heads
+
+    @property
+    def decoder_dimensions(self) -> tuple[int, int, int]:
+        """Width, depth and heads of the decoder of MAE."""
+        width = self.decoder_width or -(-self.dimensions[0] // 8) * 4
+        most = max(1, width // 32)
+        heads = self.decoder_heads or next(n for n in range(most, 0, -1) if width % n == 0)
+        return width, self.decoder_depth, heads
+
+    def _check_mae(self) -> None:
+        """Refuse what an encoder of the visible tokens alone cannot do."""
+        if not self.shared_mask:
+            raise InputError(
+                "model.shared_mask = false: MAE leaves hidden tokens out, so its masks must be "
+                'the same in all bands: true, or leave it out (model.objective = "mae")'
+            )
+        T = self.grid[0] * self.grid[1]
+        if round(self.mask_ratio_max * T) >= T:
+            raise InputError(
+                f"model.mask_ratio_max = {self.mask_ratio_max}: MAE needs at least one visible "
+                f"patch of {T}: must be at most {1 - 1 / T:.4g}"
+            )
+        width, _, heads = self.decoder_dimensions
+        if width % heads or width % 4:
+            raise InputError(
+                f"model.decoder_width = {width}: must be divisible by 4 and by {heads} heads"
+            )
 
     @property
     def grid(self) -> tuple[int, int]:

@@ -1,11 +1,12 @@
 """The one definition of the embedding of an image.
 
 Tokens are standardised with mean and deviation over all patches of a fixed sample of the training
-survey, so that the origin is blank sky, and then pooled. Precision is the caller's: inside a block
-of `torch.autocast` the network runs in bf16, and the result is float32 all the same.
+survey, so that the origin is blank sky, and then pooled; averaged over flips and quarter turns
+before that, if asked for. Precision is the caller's: inside a block of `torch.autocast` the network
+runs in bf16, and the result is float32 all the same.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -13,8 +14,10 @@ import torch
 from sky_ssl.errors import InputError
 from sky_ssl.model.config import ModelConfig
 from sky_ssl.model.encoder import Encoder
+from sky_ssl.model.symmetry import TURNS, tokens_turned_back, turned
 
-POOLINGS = ("central", "mean", "max", "central16", "cls", "mean+central")
+POOLINGS = ("central", "mean", "max", "central16", "cls", "attention", "mean+central")
+_VECTORS = ("cls", "attention")  # one vector of the network's own, not standardised
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,15 @@ class TokenStatistics:
 
 
 @torch.no_grad()
-def token_statistics(encoder: Encoder, batches: Iterable[torch.Tensor]) -> TokenStatistics:
+def token_statistics(
+    encoder: Encoder, batches: Iterable[torch.Tensor | tuple[torch.Tensor, torch.Tensor]]
+) -> TokenStatistics:
     """Measure the patch tokens of all images of some batches.
 
     Args:
         encoder: used in evaluation mode; its mode is restored.
-        batches: images (B, C, H, W) in physical units, on the encoder's device.
+        batches: images (B, C, H, W) in physical units, on the encoder's device; or these and their
+            positions (B, 2), see `embed`.
 
     Returns:
         Statistics in float32 on the CPU, summed in float64.
@@ -42,8 +48,9 @@ def token_statistics(encoder: Encoder, batches: Iterable[torch.Tensor]) -> Token
     count = 0
     total = squares = torch.zeros(encoder.width, dtype=torch.float64)
     with _evaluation(encoder):
-        for images in batches:
-            tokens = _patch_tokens(encoder, images).flatten(0, 1).double()
+        for batch in batches:
+            images, sky = (batch, None) if isinstance(batch, torch.Tensor) else batch
+            tokens = encoder.places(encoder.tokens(images, sky=sky)).flatten(0, 1).double()
             count += len(tokens)
             total = total + tokens.sum(0).cpu()
             squares = squares + tokens.square().sum(0).cpu()
@@ -61,6 +68,9 @@ def embed(
     images: torch.Tensor,
     statistics: TokenStatistics,
     pooling: str = "central",
+    *,
+    turns: int = 1,
+    sky: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Embed images.
 
@@ -70,32 +80,35 @@ def embed(
         statistics: of the tokens, from the training survey; each token is standardised with them.
         pooling: "central": the central 2 x 2 tokens (3 x 3 of an odd grid), concatenated;
             "central16": the central 4 x 4 (5 x 5) averaged; "mean", "max": over all patches;
-            "cls": the class token as it is; "mean+central": both, concatenated.
+            "cls", "attention": the class token and the attention-pooled vector as they are;
+            "mean+central": both, concatenated.
+        turns: average over the image as it is (1), its quarter turns (4), or these and their
+            mirror images (8); tokens are put back in place first.
+        sky: (B, 2) RA and Dec in degrees, NaN = unknown; used by a model with a sky token.
 
     Returns:
         (B, D) float32, D as `embedding_dim` says.
 
     Raises:
-        InputError: on an unknown pooling, "cls" without a class token, statistics of another
-            network, or images of other bands or another size.
+        InputError: on an unknown pooling or number of turns, "cls" without a class token,
+            "attention" without an attention pool, statistics of another network, or images of
+            other bands or another size.
     """
     _check_pooling(encoder.config, pooling)
-    if statistics.mean.shape != (encoder.width,) or statistics.std.shape != (encoder.width,):
-        raise InputError(
-            f"token statistics of shape {tuple(statistics.mean.shape)}: this model has tokens of "
-            f"{encoder.width} numbers"
-        )
-    device = images.device
-    mean, std = statistics.mean.to(device), statistics.std.to(device)
-    with _evaluation(encoder):
-        if pooling == "cls":
-            return encoder.tokens(images)[:, 0].float()
-        tokens = (_patch_tokens(encoder, images).float() - mean) / std
+    if pooling in _VECTORS:
+        return _own_vectors(encoder, images, pooling, turns, sky)
+    tokens = standard_tokens(encoder, images, statistics, turns=turns, sky=sky)
     return pool_tokens(tokens, encoder.config, pooling)
 
 
 def pool_tokens(tokens: torch.Tensor, config: ModelConfig, pooling: str) -> torch.Tensor:
-    """Pool standardised patch tokens (B, T, width) to (B, D), as `embed` does."""
+    """Pool the tokens (B, T, width) of all patches to (B, D); see `embed`.
+
+    Raises:
+        InputError: on a pooling that is no pooling of these tokens.
+    """
+    if pooling not in POOLINGS or pooling in _VECTORS:
+        raise InputError(f"pooling {pooling!r}: not one of the tokens of patches alone")
     central = tokens[:, _central(config, 2).to(tokens.device)]
     if pooling == "central":
         return central.flatten(1)
@@ -105,6 +118,69 @@ def pool_tokens(tokens: torch.Tensor, config: ModelConfig, pooling: str) -> torc
         return tokens.amax(dim=1)
     average = tokens.mean(dim=1)
     return average if pooling == "mean" else torch.cat([average, central.flatten(1)], dim=1)
+
+
+@torch.no_grad()
+def standard_tokens(
+    encoder: Encoder,
+    images: torch.Tensor,
+    statistics: TokenStatistics,
+    *,
+    turns: int = 1,
+    sky: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Give the standardised tokens (B, T, width) of all patches, without pooling; see `embed`.
+
+    Raises:
+        InputError: on statistics of another network, or images that do not fit it.
+    """
+    if statistics.mean.shape != (encoder.width,) or statistics.std.shape != (encoder.width,):
+        raise InputError(
+            f"token statistics of shape {tuple(statistics.mean.shape)}: this model has tokens of "
+            f"{encoder.width} numbers"
+        )
+    mean, std = statistics.mean.to(images.device), statistics.std.to(images.device)
+
+    def look(way: int) -> torch.Tensor:
+        tokens = encoder.places(encoder.tokens(turned(images, way), sky=sky)).float()
+        return tokens_turned_back(tokens, way, encoder.config.grid)
+
+    return (_averaged(encoder, look, turns) - mean) / std
+
+
+def _own_vectors(
+    encoder: Encoder, images: torch.Tensor, pooling: str, turns: int, sky: torch.Tensor | None
+) -> torch.Tensor:
+    """Give the class tokens (B, width), or the attention-pooled vectors."""
+
+    def look(way: int) -> torch.Tensor:
+        tokens = encoder.tokens(turned(images, way), sky=sky)
+        if pooling == "cls" or encoder.pool is None:
+            return tokens[:, 0].float()
+        pooled: torch.Tensor = encoder.pool(encoder.places(tokens))
+        return pooled.float()
+
+    return _averaged(encoder, look, turns)
+
+
+def _averaged(encoder: Encoder, look: Callable[[int], torch.Tensor], turns: int) -> torch.Tensor:
+    """Average what is seen in the first `turns` ways to turn an image."""
+    check_turns(turns)
+    with _evaluation(encoder):
+        total = look(0)
+        for way in range(1, turns):
+            total = total + look(way)
+    return total / turns
+
+
+def check_turns(turns: int) -> None:
+    """Refuse a number of turns that is no group of symmetries.
+
+    Raises:
+        InputError: naming the number and what is allowed.
+    """
+    if turns not in TURNS:
+        raise InputError(f"turns {turns!r}: allowed are {', '.join(map(str, TURNS))}")
 
 
 def embedding_dim(config: ModelConfig, pooling: str = "central") -> int:
@@ -125,16 +201,15 @@ def _central(config: ModelConfig, even: int) -> torch.Tensor:
     return (rows[:, None] * gw + columns).flatten()
 
 
-def _patch_tokens(encoder: Encoder, images: torch.Tensor) -> torch.Tensor:
-    tokens = encoder.tokens(images)
-    return tokens[:, 1:] if encoder.config.cls_token else tokens
-
-
 def _check_pooling(config: ModelConfig, pooling: str) -> None:
     if pooling not in POOLINGS:
         raise InputError(f"pooling {pooling!r}: allowed are {', '.join(POOLINGS)}")
     if pooling == "cls" and not config.cls_token:
         raise InputError("pooling 'cls': this model has no class token (model.cls_token = false)")
+    if pooling == "attention" and not config.pool_weight:
+        raise InputError(
+            "pooling 'attention': this model has no attention pool (model.pool_weight = 0)"
+        )
 
 
 class _evaluation:  # noqa: N801 - a context manager reads as a verb

@@ -1,19 +1,20 @@
 """The Vision Transformer: patches of all bands in, one token per place out.
 
-Blocks are timm's (Dosovitskiy et al. 2021, arXiv:2010.11929). A patch that is hidden, and a pixel
-without data, are replaced by one learned patch of values per band before they enter.
+Dosovitskiy et al. 2021, arXiv:2010.11929. A patch that is hidden, and a pixel without data, are
+replaced by one learned patch of values per band before they enter.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
-from timm.models.vision_transformer import Block
 from torch import nn
 
 from sky_ssl.errors import InputError
+from sky_ssl.model.blocks import initialise, make_blocks, run_blocks
 from sky_ssl.model.config import ModelConfig
+from sky_ssl.model.pooling import AttentionPool
 from sky_ssl.model.scaling import Scaling
+from sky_ssl.model.sphere import SkyToken
 
 
 class Encoder(nn.Module):
@@ -29,46 +30,64 @@ class Encoder(nn.Module):
         width, depth, heads = config.dimensions
         C, p = len(sky_sigma), config.patch_size
         self.config, self.n_bands, self.width = config, C, width
+        self.patch_values = C * p * p
         self.scaling = Scaling(config, sky_sigma)
         self.hidden_patch = nn.Parameter(torch.zeros(C, p, p))
-        self.patch_embedding = nn.Linear(C * p * p, width)
+        self.patch_embedding = nn.Linear(self.patch_values, width)
         self.positions: torch.Tensor
         self.register_buffer("positions", sincos_positions(config.grid, width), persistent=False)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width)) if config.cls_token else None
         rates = torch.linspace(0, config.drop_path, depth).tolist()
-        self.blocks = nn.ModuleList(
-            Block(width, heads, mlp_ratio=4.0, qkv_bias=True, drop_path=rate) for rate in rates
-        )
+        self.blocks = make_blocks(width, heads, rates)
         self.norm = nn.LayerNorm(width, eps=1e-6)
-        self.apply(_initialise)
+        self.apply(initialise)
         nn.init.trunc_normal_(self.hidden_patch, std=0.02)
+        self.sky_token = SkyToken(width, config.sky_degree) if config.sky_token else None
+        self.pool = AttentionPool(width, heads) if config.pool_weight else None
 
-    def forward(self, patches: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+    def forward(
+        self,
+        patches: torch.Tensor,
+        mask: torch.Tensor | None = None,
+        sky: torch.Tensor | None = None,
+        keep: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Encode patches that are scaled already.
 
         Args:
             patches: (B, T, C, p p), T = gh gw in the order of rows, NaN = no data.
             mask: (B, C, gh, gw), True = hidden; None = nothing is hidden.
+            sky: (B, 2) RA and Dec in degrees, NaN = unknown; None = all unknown. Used by a model
+                with a sky token only.
+            keep: (B, K) places of the tokens to encode, as if there were no others; None = all.
 
         Returns:
-            (B, T, width) after the last norm; the class token, if any, comes first.
+            (B, T, width) after the last norm, or (B, K, width); the class token, if any, comes
+            first. The sky token is seen by all others, and not returned.
         """
         absent = patches.isnan()
         if mask is not None:
             absent = absent | mask_of_patches(mask)
         filler = self.hidden_patch.flatten(1)  # (C, p*p)
-        x = self.patch_embedding(torch.where(absent, filler, patches).flatten(2))
-        x = x + self.positions
+        values, positions = torch.where(absent, filler, patches).flatten(2), self.positions
+        if keep is not None:
+            values = take(values, keep)
+            positions = take(positions.expand(len(values), -1, -1), keep)
+        x = self.patch_embedding(values) + positions
         if self.cls_token is not None:
             x = torch.cat([self.cls_token.expand(len(x), -1, -1).to(x.dtype), x], dim=1)
-        fused = fused_attention(x)
-        block: Any
-        for block in self.blocks:
-            block.attn.fused_attn = fused
-            x = block(x)
-        return self.norm(x)
+        count = x.shape[1]
+        if self.sky_token is not None:
+            where = patches.new_full((len(x), 2), torch.nan) if sky is None else sky
+            x = torch.cat([x, self.sky_token(where).to(x.dtype)], dim=1)
+        return self.norm(run_blocks(self.blocks, x)[:, :count])
 
-    def tokens(self, images: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+    def tokens(
+        self,
+        images: torch.Tensor,
+        mask: torch.Tensor | None = None,
+        sky: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Encode images in physical units: (B, C, H, W), NaN = no data, to (B, T, width).
 
         Raises:
@@ -81,8 +100,17 @@ class Encoder(nn.Module):
                 f"{expected[1]}, {expected[2]})"
             )
         patches = patchify(self.scaling(images), self.config.patch_size)
-        out: torch.Tensor = self(patches, mask)
+        out: torch.Tensor = self(patches, mask, sky)
         return out
+
+    def places(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Give the tokens of patches alone: without the class token, if there is one."""
+        return tokens if self.cls_token is None else tokens[:, 1:]
+
+
+def take(x: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """Take rows of each image: (B, T, D) at places (B, K) to (B, K, D)."""
+    return x.gather(1, places[..., None].expand(-1, -1, x.shape[-1]))
 
 
 def patchify(images: torch.Tensor, patch_size: int) -> torch.Tensor:
@@ -121,19 +149,3 @@ def sincos_positions(grid: tuple[int, int], width: int) -> torch.Tensor:
         for wave in (angle.sin(), angle.cos())
     ]
     return torch.cat(waves, dim=1).float()[None]
-
-
-def fused_attention(x: torch.Tensor) -> bool:
-    """Choose the kernel of attention: on a CPU in bf16, the fused one is slow to go backward.
-
-    Measured with 64 tokens 128 wide: 58 ms against 17; above a thousand tokens memory decides.
-    """
-    trains_in_bf16 = torch.is_grad_enabled() and torch.is_autocast_enabled("cpu")
-    return not (x.device.type == "cpu" and trains_in_bf16 and x.shape[1] <= 1024)
-
-
-def _initialise(module: nn.Module) -> None:
-    if isinstance(module, nn.Linear):
-        nn.init.xavier_uniform_(module.weight)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)

@@ -1,5 +1,7 @@
 """Which patches of which bands are hidden, and which pixels count. `True` = hidden."""
 
+import random
+
 import torch
 
 from sky_ssl.model.config import ModelConfig
@@ -12,12 +14,13 @@ def random_masks(
     *,
     config: ModelConfig,
     generator: torch.Generator,
+    ratio: float | None = None,
 ) -> torch.Tensor:
     """Draw masks on the device of the generator.
 
-    The share of hidden patches is one uniform draw per image and the same in each band; which
-    patches is drawn per band, unless `shared_mask`. With probability `hide_band` one band of an
-    image is hidden as a whole besides.
+    The share of hidden patches is one uniform draw per image and the same in each band, unless
+    `ratio` gives it for all; which patches is drawn per band, unless `shared_mask`. With
+    probability `hide_band` one band of an image is hidden as a whole besides.
 
     Args:
         n: images.
@@ -25,14 +28,17 @@ def random_masks(
         grid: patches along y and x.
         config: ratios and probabilities.
         generator: the only source of randomness.
+        ratio: share of hidden patches of all images, from `batch_ratio`; None = drawn here.
 
     Returns:
         (n, C, gh, gw) bool.
     """
     device, patches = generator.device, grid[0] * grid[1]
     low, high = config.mask_ratio_min, config.mask_ratio_max
-    ratio = low + (high - low) * torch.rand(n, 1, 1, generator=generator, device=device)
-    hidden = (ratio * patches).round().long()
+    share = low + (high - low) * torch.rand(n, 1, 1, generator=generator, device=device)
+    hidden = (share * patches).round().long()
+    if ratio is not None:
+        hidden = torch.full_like(hidden, round(ratio * patches))
     drawn = 1 if config.shared_mask else n_bands
     noise = torch.rand(n, drawn, patches, generator=generator, device=device)
     rank = noise.argsort(dim=-1).argsort(dim=-1)
@@ -43,6 +49,21 @@ def random_masks(
         bands = torch.arange(n_bands, device=device)
         mask |= (whole[:, None] & (bands == which[:, None]))[:, :, None]
     return mask.view(n, n_bands, *grid)
+
+
+def batch_ratio(config: ModelConfig, seed: int) -> float | None:
+    """Draw the share of hidden patches of a whole batch, which MAE needs; else None.
+
+    Images of which as many tokens are visible can be encoded together without the hidden ones.
+
+    Args:
+        config: ratios.
+        seed: of this step, the same on all ranks.
+    """
+    if config.objective != "mae":
+        return None
+    low, high = config.mask_ratio_min, config.mask_ratio_max
+    return low + (high - low) * random.Random(seed).random()
 
 
 def to_pixels(mask: torch.Tensor, patch_size: int) -> torch.Tensor:

@@ -5,11 +5,11 @@ image modelling, which needs no labels (`model.pool_weight`), or by a predictor 
 """
 
 import torch
-from timm.layers import AttentionPoolLatent
+from timm.layers.attention_pool import AttentionPoolLatent
 from torch import nn
 
 from sky_ssl.errors import InputError
-from sky_ssl.model.encoder import fused_attention
+from sky_ssl.model.blocks import fused_attention
 
 
 class AttentionPool(nn.Module):

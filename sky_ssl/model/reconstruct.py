@@ -22,7 +22,9 @@ class Reconstruction:
 
 
 @torch.no_grad()
-def reconstruct(model: SimMIM, images: torch.Tensor, masks: torch.Tensor) -> Reconstruction:
+def reconstruct(
+    model: SimMIM, images: torch.Tensor, masks: torch.Tensor, sky: torch.Tensor | None = None
+) -> Reconstruction:
     """Reconstruct images under several masks each.
 
     Pixels that the model is not shown, hidden or without data, come from the model alone; where
@@ -32,6 +34,7 @@ def reconstruct(model: SimMIM, images: torch.Tensor, masks: torch.Tensor) -> Rec
         model: used in evaluation mode; its mode is restored.
         images: (B, C, H, W) physical, NaN = no data.
         masks: (B, M, C, gh, gw), True = hidden.
+        sky: (B, 2) RA and Dec in degrees, NaN = unknown; for a model with a sky token.
 
     Returns:
         The reconstructions, on the device of the images.
@@ -41,7 +44,9 @@ def reconstruct(model: SimMIM, images: torch.Tensor, masks: torch.Tensor) -> Rec
     model.eval()
     repeated = images.repeat_interleave(M, dim=0)  # (B*M, C, H, W)
     mask = masks.reshape(B * M, C, gh, gw)
-    prediction = model.predict(repeated, mask)
+    prediction = model.predict(
+        repeated, mask, None if sky is None else sky.repeat_interleave(M, dim=0)
+    )
     model.train(training)
     hidden = to_pixels(mask, model.config.patch_size)
     scaled = model.encoder.scaling(repeated)

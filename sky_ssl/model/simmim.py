@@ -7,15 +7,19 @@ colours as well as shapes.
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
+from sky_ssl.model.blocks import initialise
 from sky_ssl.model.config import ModelConfig
-from sky_ssl.model.encoder import Encoder, mask_of_patches, patchify, unpatchify
+from sky_ssl.model.encoder import Encoder, patchify, unpatchify
+from sky_ssl.model.loss import hidden_loss
+
+# Weights that must not be pulled to zero, by their last name: learned patches, tokens and queries
+_LEARNED_INPUTS = ("hidden_patch", "cls_token", "mask_token", "absent", "latent")
 
 
 class SimMIM(nn.Module):
-    """Encoder and linear decoder.
+    """Encoder and linear decoder; perhaps a second one, of one pooled vector.
 
     Args:
         config: the network.
@@ -26,10 +30,13 @@ class SimMIM(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = Encoder(config, sky_sigma)
-        p = config.patch_size
-        self.decoder = nn.Linear(self.encoder.width, self.encoder.n_bands * p * p)
-        nn.init.xavier_uniform_(self.decoder.weight)
-        nn.init.zeros_(self.decoder.bias)
+        self.decoder: nn.Module = self._make_decoder()
+        self.pool_decoder = PoolDecoder(self.encoder) if config.pool_weight else None
+
+    def _make_decoder(self) -> nn.Module:
+        decoder = nn.Linear(self.encoder.width, self.encoder.patch_values)
+        initialise(decoder)
+        return decoder
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -47,7 +54,8 @@ class SimMIM(nn.Module):
 
     def no_weight_decay(self) -> set[str]:
         """Name the weights that must not be pulled to zero: learned patches and tokens."""
-        return {"encoder.hidden_patch", "encoder.cls_token"}
+        names = {name for name, _ in self.named_parameters()}
+        return {name for name in names if name.rpartition(".")[2] in _LEARNED_INPUTS}
 
     def describe(self) -> str:
         """Say in a few words what this is."""
@@ -59,58 +67,89 @@ class SimMIM(nn.Module):
             f"{millions:.1f}M weights), {self.encoder.n_bands} bands, {size} px, patch {patch}"
         )
 
-    def predict(self, images: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def predict(
+        self, images: torch.Tensor, mask: torch.Tensor, sky: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Predict all pixels of images of which some patches are hidden.
 
         Args:
             images: (B, C, H, W) physical, NaN = no data.
             mask: (B, C, gh, gw), True = hidden.
+            sky: (B, 2) RA and Dec in degrees, NaN = unknown; for a model with a sky token.
 
         Returns:
             (B, C, H, W) float32 in scaled units, or in units of each patch's own deviation where
             the target is normalised.
         """
-        patches = self._decode(self.encoder.tokens(images, mask)).float()
-        return unpatchify(patches, self.config.patch_size, self.grid)
+        patches = patchify(self.encoder.scaling(images), self.config.patch_size)
+        decoded = self.decoded(patches, mask, sky)[0].float()
+        return unpatchify(decoded, self.config.patch_size, self.grid)
 
-    def _decode(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Give the patches (B, T, C, p p) of tokens."""
-        tokens = tokens[:, 1:] if self.config.cls_token else tokens
-        decoded: torch.Tensor = self.decoder(tokens)
-        return decoded.unflatten(-1, (self.encoder.n_bands, -1))
+    def decoded(
+        self, patches: torch.Tensor, mask: torch.Tensor, sky: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Predict patches (B, T, C, p p) from the visible ones; give the pooled vector besides.
+
+        Args:
+            patches: (B, T, C, p p) scaled, NaN = no data; what is hidden is not looked at.
+            mask: (B, C, gh, gw), True = hidden.
+            sky: (B, 2) RA and Dec, or None.
+
+        Returns:
+            Predictions (B, T, C, p p), and (B, width) where there is an attention pool, else None.
+        """
+        tokens = self.encoder.places(self.encoder(patches, mask, sky))
+        pool = self.encoder.pool
+        values = self.decoder(tokens).unflatten(-1, (self.encoder.n_bands, -1))
+        return values, None if pool is None else pool(tokens)
 
     def forward(
-        self, images: torch.Tensor, mask: torch.Tensor
+        self, images: torch.Tensor, mask: torch.Tensor, sky: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Give the loss over hidden pixels with data.
 
         Args:
             images: (B, C, H, W) physical, NaN = no data.
             mask: (B, C, gh, gw), True = hidden.
+            sky: (B, 2) RA and Dec in degrees, NaN = unknown; for a model with a sky token.
 
         Returns:
             The sum of the loss over these pixels, in float32, and their number: the caller divides
-            by the number over the whole batch.
+            by the number over the whole batch. With an attention pool, `pool_weight` times the
+            loss of what is predicted from the pooled vector alone is in the sum.
         """
         patches = patchify(self.encoder.scaling(images), self.config.patch_size)
-        counts = mask_of_patches(mask) & ~patches.isnan()
-        target = _normalised(patches) if self.config.normalize_target else patches
-        difference = self._decode(self.encoder(patches, mask)).float() - target
-        # Where nothing counts the target may be NaN: replaced before the loss, so that no gradient
-        # of it is NaN
-        difference = torch.where(counts, difference, 0.0)
-        return self._loss(difference).sum(), counts.sum()
-
-    def _loss(self, difference: torch.Tensor) -> torch.Tensor:
-        if self.config.loss == "l1":
-            return difference.abs()
-        if self.config.loss == "mse":
-            return difference.square()
-        return F.huber_loss(difference, torch.zeros_like(difference), reduction="none")
+        decoded, pooled = self.decoded(patches, mask, sky)
+        loss, count = hidden_loss(decoded, patches, mask, self.config)
+        if self.pool_decoder is not None and pooled is not None:
+            from_pool, _ = hidden_loss(self.pool_decoder(pooled), patches, mask, self.config)
+            loss = loss + self.config.pool_weight * from_pool
+        return loss, count
 
 
-def _normalised(patches: torch.Tensor) -> torch.Tensor:
-    """Bring each patch (B, T, C, p p) to mean 0 and deviation 1 over its pixels with data."""
-    mean = patches.nanmean(-1, keepdim=True)
-    variance = (patches - mean).square().nanmean(-1, keepdim=True)
-    return (patches - mean) / (variance + 1e-6).sqrt()
+class PoolDecoder(nn.Module):
+    """Patches from one vector of the whole image, so that the vector must hold the image.
+
+    This trains attention pooling without labels: all that the network says of a patch has to come
+    through the pooled vector, and the place of the patch.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        width, self.n_bands = encoder.width, encoder.n_bands
+        self.positions: torch.Tensor
+        self.register_buffer("positions", encoder.positions.clone(), persistent=False)
+        self.layers = nn.Sequential(
+            nn.Linear(width, 2 * width),
+            nn.GELU(),
+            nn.Linear(2 * width, width),
+            nn.GELU(),
+            nn.Linear(width, encoder.patch_values),
+        )
+        self.apply(initialise)
+
+    def forward(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Predict patches (B, T, C, p p) from vectors (B, width)."""
+        x = pooled[:, None] + self.positions  # (B, T, width)
+        values: torch.Tensor = self.layers(x)
+        return values.unflatten(-1, (self.n_bands, -1))

@@ -27,6 +27,7 @@ from torch import nn
 from sky_ssl.errors import InputError
 from sky_ssl.model.config import ModelConfig
 from sky_ssl.model.embedding import TokenStatistics
+from sky_ssl.model.objectives import make_model
 from sky_ssl.model.simmim import SimMIM
 from sky_ssl.sky.cutouts import CutoutInfo
 from sky_ssl.training.config import config_from_table
@@ -204,7 +205,7 @@ def load_model(path: str | Path, which: str = "best") -> tuple[SimMIM, Checkpoin
     if folder is None:
         raise InputError(f"{path}: no checkpoint here; expected a run made by train.py")
     state = read_checkpoint(folder)
-    model = SimMIM(state.model_config, state.info.sky_sigma or ())
+    model = make_model(state.model_config, state.info.sky_sigma or ())
     load_weights(model, _weights(folder))
     return model.eval(), state
 

@@ -23,6 +23,7 @@ from sky_ssl.training.order import BatchOrder
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.integer]
+Positions = npt.NDArray[np.float64]
 
 
 class Source(Protocol):
@@ -43,6 +44,9 @@ class Source(Protocol):
     def read(self, rows: Integers) -> Floats:
         """Read images (n, C, H, W) in physical units, NaN = no data."""
 
+    def read_placed(self, rows: Integers) -> tuple[Floats, Positions]:
+        """Read images, and their RA and Dec (n, 2) in degrees, NaN = unknown."""
+
     def labels(self, name: str, rows: Integers) -> npt.NDArray | None:
         """Give a column for some rows, or None if there is none."""
 
@@ -55,6 +59,7 @@ class CutoutSource:
     train_rows: Integers
     validation_rows: Integers
     endless: bool = False
+    _sky: Positions | None = None
 
     @property
     def info(self) -> CutoutInfo:
@@ -70,9 +75,22 @@ class CutoutSource:
         """Read images (n, C, H, W)."""
         return self.cutouts.read(rows)
 
+    def read_placed(self, rows: Integers) -> tuple[Floats, Positions]:
+        """Read images, and their RA and Dec (n, 2) in degrees, NaN = unknown."""
+        if self._sky is None:
+            self._sky = sky_of(self.cutouts)
+        return self.cutouts.read(rows), self._sky[rows]
+
     def labels(self, name: str, rows: Integers) -> npt.NDArray | None:
         """Give a column for some rows, or None if there is none."""
         return self.cutouts.column(name)[rows] if name in self.cutouts.column_names else None
+
+
+def sky_of(cutouts: CutoutSet) -> Positions:
+    """Give RA and Dec (N, 2) of all cutouts in degrees, NaN where the files do not say."""
+    names, unknown = cutouts.column_names, np.full(len(cutouts), np.nan)
+    columns = [cutouts.column(c) if c in names else unknown for c in ("ra", "dec")]
+    return np.stack(columns, axis=1).astype(np.float64)
 
 
 def open_source(config: Config) -> Source:
@@ -113,10 +131,8 @@ def _split(cutouts: CutoutSet, share: float, seed: int) -> tuple[Integers, Integ
     everything = np.arange(N)
     if not share:
         return everything, everything[:0]
-    unknown = np.full(N, np.nan)
-    names = cutouts.column_names
-    ra, dec = (cutouts.column(c) if c in names else unknown for c in ("ra", "dec"))
-    tile = cutouts.column("tile") if "tile" in names else None
+    ra, dec = sky_of(cutouts).T
+    tile = cutouts.column("tile") if "tile" in cutouts.column_names else None
     parts = split_by_sky(
         ra, dec, tile, fractions={"train": 1 - share, "validation": share}, seed=seed
     )
@@ -137,11 +153,23 @@ def measured_info(source: Source, rows: int = 1000) -> CutoutInfo:
 class _Batches(Dataset):
     """The share of one rank of each step's batch, as one item."""
 
-    def __init__(self, source: Source, order: BatchOrder, share: slice) -> None:
-        self.source, self.order, self.share = source, order, share
+    def __init__(
+        self, source: Source, order: BatchOrder, share: slice, withheld: float | None
+    ) -> None:
+        self.source, self.order, self.share, self.withheld = source, order, share, withheld
 
-    def __getitem__(self, step: int) -> torch.Tensor:
-        return torch.from_numpy(self.source.read(self.order.batch(step)[self.share]))
+    def __getitem__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        rows = self.order.batch(step)[self.share]
+        if self.withheld is None:
+            images = self.source.read(rows)
+            sky = np.full((len(rows), 2), np.nan)
+        else:
+            images, sky = self.source.read_placed(rows)
+            # drawn for the global batch, so that it does not hang on the number of ranks
+            rng = np.random.default_rng([self.order.seed, 4, step])
+            gone = rng.random(self.order.batch_size)[self.share] < self.withheld
+            sky = np.where(gone[:, None], np.nan, sky)
+        return torch.from_numpy(images), torch.from_numpy(sky)
 
 
 def batches(
@@ -162,16 +190,45 @@ def batches(
         workers: reading processes; -1 = none on a CPU, 8 beside a GPU.
         device: where the images are sent.
     """
+    for images, _ in _loader(
+        _Batches(source, order, share, None), range(start, stop), workers, device
+    ):
+        yield images.to(device, non_blocking=True)
+
+
+def placed_batches(
+    source: Source,
+    order: BatchOrder,
+    *,
+    share: slice,
+    start: int,
+    stop: int,
+    workers: int,
+    device: torch.device,
+    withheld: float | None = None,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Give images as `batches` does, and their RA and Dec (n, 2) in degrees, NaN = unknown.
+
+    Args:
+        source, order, share, start, stop, workers, device: see `batches`.
+        withheld: share of the images whose position is not told; None = of all.
+    """
+    data = _Batches(source, order, share, withheld)
+    for images, sky in _loader(data, range(start, stop), workers, device):
+        yield images.to(device, non_blocking=True), sky.to(device, non_blocking=True)
+
+
+def _loader(
+    data: _Batches, steps: range, workers: int, device: torch.device
+) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
     on_gpu = device.type == "cuda"
     count = (8 if on_gpu else 0) if workers < 0 else workers
-    loader: DataLoader[torch.Tensor] = DataLoader(
-        _Batches(source, order, share),
+    return DataLoader(
+        data,
         batch_size=None,
-        sampler=range(start, stop),
+        sampler=steps,
         num_workers=count,
         pin_memory=on_gpu,
         prefetch_factor=4 if count else None,
         multiprocessing_context="spawn" if count else None,  # fork is unsafe beside threads
     )
-    for images in loader:
-        yield images.to(device, non_blocking=True)

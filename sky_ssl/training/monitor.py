@@ -32,12 +32,16 @@ class Monitor:
         log, source = state.config.log, state.source
         held_out = source.validation_rows
         self._device = next(state.model.parameters()).device
-        self._images = _read(state, _spread(held_out, log.validation_size))
-        shown = self._images if len(self._images) else _read(state, source.train_rows[:_SHOWN])
-        self._shown = shown[:_SHOWN]
+        self._images, self._sky = _read(state, _spread(held_out, log.validation_size))
+        shown, sky = (
+            (self._images, self._sky)
+            if len(self._images)
+            else _read(state, source.train_rows[:_SHOWN])
+        )
+        self._shown, self._shown_sky = shown[:_SHOWN], sky[:_SHOWN]
         rows = _spread(held_out, log.probe_size)
         self._labels = _probe_labels(state, rows)
-        self._probe_images = _read(state, rows) if self._labels else self._images[:0]
+        self._probe_images, self._probe_sky = _read(state, rows if self._labels else rows[:0])
 
     def measure(self, step: int) -> dict[str, float]:
         """Give the figures of this moment; draw the reconstructions into the run directory."""
@@ -64,8 +68,9 @@ class Monitor:
         if not len(self._images):
             return {}
         masks, total, count = self._masks(len(self._images)), 0.0, 0.0
-        for images, mask in zip(self._images.split(_BATCH), masks.split(_BATCH), strict=True):
-            loss_sum, hidden = self.state.model(images.to(self._device), mask)
+        parts = [values.split(_BATCH) for values in (self._images, masks, self._sky)]
+        for images, mask, sky in zip(*parts, strict=True):
+            loss_sum, hidden = self.state.model(images.to(self._device), mask, sky.to(self._device))
             total, count = total + float(loss_sum), count + float(hidden)
         return {"validation_loss": total / max(count, 1.0)}
 
@@ -76,8 +81,15 @@ class Monitor:
         statistics = self.state.token_statistics()
         features = torch.cat(
             [
-                embed(self.state.model.encoder, part.to(self._device), statistics).cpu()
-                for part in self._probe_images.split(_BATCH)
+                embed(
+                    self.state.model.encoder,
+                    part.to(self._device),
+                    statistics,
+                    sky=sky.to(self._device),
+                ).cpu()
+                for part, sky in zip(
+                    self._probe_images.split(_BATCH), self._probe_sky.split(_BATCH), strict=True
+                )
             ]
         ).numpy()
         metrics: dict[str, float] = {}
@@ -100,7 +112,8 @@ class Monitor:
             return
         images = self._shown.to(self._device)
         masks = self._masks(len(images))
-        result = reconstruct(self.state.model, images, masks[:, None])
+        sky = self._shown_sky.to(self._device)
+        result = reconstruct(self.state.model, images, masks[:, None], sky)
         folder = self.state.run / "reconstructions"
         folder.mkdir(exist_ok=True)
         save_reconstructions(
@@ -113,10 +126,12 @@ class Monitor:
         )
 
 
-def _read(state: RunState, rows: npt.NDArray[np.integer]) -> torch.Tensor:
+def _read(state: RunState, rows: npt.NDArray[np.integer]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Read images (n, C, H, W) and their RA and Dec (n, 2)."""
     if len(rows) == 0:
-        return torch.empty(0, *state.source.shape)
-    return torch.from_numpy(state.source.read(rows))
+        return torch.empty(0, *state.source.shape), torch.empty(0, 2, dtype=torch.float64)
+    images, sky = state.source.read_placed(rows)
+    return torch.from_numpy(images), torch.from_numpy(sky)
 
 
 def _spread(rows: npt.NDArray[np.integer], count: int) -> npt.NDArray[np.integer]:

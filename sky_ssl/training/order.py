@@ -14,6 +14,7 @@ import torch
 # Random draws are made for this many samples at a time, whoever needs them: what a sample gets
 # depends on its place in the global batch only, and a rank draws no more than its share.
 DRAW = 64
+MASK_RATIO = 1 << 32  # a third word of `step_seed` beyond those of ranks and pieces
 
 
 class BatchOrder:

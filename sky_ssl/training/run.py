@@ -65,7 +65,7 @@ class RunState:
     source: Source
     lowest: float = math.inf  # validation loss of the best checkpoint
     metrics: dict[str, float] = field(default_factory=dict)
-    _sample: torch.Tensor | None = None
+    _sample: tuple[torch.Tensor, torch.Tensor] | None = None  # images, their RA and Dec
 
     @property
     def table(self) -> dict[str, Any]:
@@ -131,11 +131,13 @@ class RunState:
         if self._sample is None:
             count = min(len(rows), self.config.train.token_sample)
             chosen = rows[np.unique(np.linspace(0, len(rows) - 1, count).astype(int))]
-            self._sample = torch.from_numpy(self.source.read(chosen))
+            images, sky = self.source.read_placed(chosen)
+            self._sample = torch.from_numpy(images), torch.from_numpy(sky)
         device = next(self.model.parameters()).device
+        pieces = zip(*(values.split(64) for values in self._sample), strict=True)
         with weights_to_use(self.model, self.average):
             return token_statistics(
-                self.model.encoder, (part.to(device) for part in self._sample.split(64))
+                self.model.encoder, ((images.to(device), sky.to(device)) for images, sky in pieces)
             )
 
     def refuse(self, step: int, loss: float, rows: npt.NDArray[np.integer]) -> None:

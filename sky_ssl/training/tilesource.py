@@ -77,21 +77,29 @@ class TileSource:
 
     def read(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
         """Cut images (n, C, H, W); n image numbers."""
-        return np.stack([self._image(int(row)) for row in rows])
+        return self.read_placed(rows)[0]
 
-    def _image(self, row: int) -> npt.NDArray[np.float32]:
+    def read_placed(
+        self, rows: npt.NDArray[np.integer]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
+        """Cut images, and give the RA and Dec (n, 2) of their centres, in degrees."""
+        cut = [self._image(int(row)) for row in rows]
+        return np.stack([image for image, _ in cut]), np.array([place for _, place in cut])
+
+    def _image(self, row: int) -> tuple[npt.NDArray[np.float32], tuple[float, float]]:
         regions = self._regions["validation" if row >= VALIDATION else "train"]
         side = self.shape[1] * self._binning
         areas = np.array([(r.y1 - r.y0 - side + 1) * (r.width - side + 1) for r in regions])
         choose = np.random.default_rng(step_seed(self._seed, row // self._run, 2))
         place = np.random.default_rng(step_seed(self._seed, row, 3))
         region = regions[int(choose.choice(len(regions), p=areas / areas.sum()))]
-        best, best_valid = None, -1.0
+        tile = self._tile(region.tile)
+        best, best_valid, best_place = None, -1.0, (0, 0)
         for _ in range(_TRIES):
             y = int(place.integers(region.y0 + side // 2, region.y1 - (side - side // 2) + 1))
             x = int(place.integers(side // 2, region.width - (side - side // 2) + 1))
             image = cut_tile(
-                self._tile(region.tile),
+                tile,
                 np.array([x]),
                 np.array([y]),
                 size=self.shape[1],
@@ -99,11 +107,12 @@ class TileSource:
             )[0]
             valid = float(np.isfinite(image).any(axis=0).mean())
             if valid > best_valid:
-                best, best_valid = image, valid
+                best, best_valid, best_place = image, valid, (x, y)
             if valid >= self._min_valid:
                 break
         assert best is not None
-        return best
+        ra, dec = tile.pixel_to_sky(*best_place)
+        return best, (float(ra), float(dec))
 
     def _tile(self, index: int) -> Tile:
         """Keep the tiles used last open."""

@@ -8,6 +8,7 @@ import torch
 
 from sky_ssl.model.config import ModelConfig
 from sky_ssl.model.masking import random_masks
+from sky_ssl.model.objectives import make_model
 from sky_ssl.model.simmim import SimMIM
 
 
@@ -18,7 +19,7 @@ def small_model() -> Callable[..., SimMIM]:
     def make(bands: int = 3, **fields: Any) -> SimMIM:
         chosen = {"image_size": 16, "patch_size": 4, "width": 32, "depth": 2, "heads": 2, **fields}
         torch.manual_seed(7)
-        return SimMIM(ModelConfig(**chosen), [1.0] * bands)
+        return make_model(ModelConfig(**chosen), [1.0] * bands)
 
     return make
 

@@ -34,10 +34,40 @@ def test_grid() -> None:
     assert ModelConfig(image_size=40).grid == (5, 5)
 
 
+def test_masks_are_shared_as_the_objective_needs() -> None:
+    """Left out, the setting follows the objective; said, it stays."""
+    assert ModelConfig().shared_mask is False
+    assert ModelConfig(shared_mask=True).shared_mask is True
+    assert ModelConfig(objective="mae").shared_mask is True
+
+
+@pytest.mark.parametrize(
+    ("fields", "dimensions"),
+    [
+        ({}, (64, 2, 2)),
+        ({"size": "large"}, (512, 2, 16)),  # as of He et al. 2022
+        ({"width": 100, "heads": 5}, (52, 2, 1)),
+        ({"width": 200}, (100, 2, 2)),
+        ({"decoder_width": 96, "decoder_depth": 4, "decoder_heads": 6}, (96, 4, 6)),
+    ],
+)
+def test_decoder(fields: dict[str, Any], dimensions: tuple[int, int, int]) -> None:
+    """The decoder is half as wide as the encoder, with a head for 32 numbers, unless said."""
+    assert ModelConfig(objective="mae", **fields).decoder_dimensions == dimensions
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"objective": "gan"}, "model.objective = 'gan': allowed are simmim"),
+        ({"objective": "gan"}, "model.objective = 'gan': allowed are simmim, mae"),
+        ({"objective": "mae", "shared_mask": False}, "model.shared_mask = false: MAE leaves"),
+        ({"objective": "mae", "mask_ratio_max": 1.0}, "MAE needs at least one visible patch of 64"),
+        ({"objective": "mae", "decoder_width": 66}, "model.decoder_width = 66: must be divisible"),
+        ({"objective": "mae", "decoder_heads": 3}, "must be divisible by 4 and by 3 heads"),
+        ({"decoder_depth": 0}, "model.decoder_depth = 0: must be at least 1"),
+        ({"pool_weight": -1.0}, "model.pool_weight = -1.0: must be 0 or more"),
+        ({"sky_degree": -1}, "model.sky_degree = -1: must be 0 or more"),
+        ({"sky_withheld": 1.0}, "model.sky_withheld = 1.0: must be 0 to below 1"),
         ({"size": "tiny"}, "model.size = 'tiny': allowed are nano, small, base, large, huge"),
         ({"scaling": "log"}, "model.scaling = 'log'"),
         ({"loss": "l2"}, "model.loss = 'l2'"),

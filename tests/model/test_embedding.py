@@ -6,8 +6,16 @@ import pytest
 import torch
 
 from sky_ssl.errors import InputError
-from sky_ssl.model.embedding import TokenStatistics, embed, embedding_dim, token_statistics
+from sky_ssl.model.embedding import (
+    TokenStatistics,
+    embed,
+    embedding_dim,
+    pool_tokens,
+    standard_tokens,
+    token_statistics,
+)
 from sky_ssl.model.simmim import SimMIM
+from sky_ssl.model.symmetry import tokens_turned_back, turned
 
 Make = Callable[..., SimMIM]
 Sky = Callable[..., torch.Tensor]
@@ -46,6 +54,56 @@ def test_poolings_are_what_their_names_say(small_model: Make, sky: Sky) -> None:
         out = embed(model.encoder, images, NEUTRAL, pooling)
         torch.testing.assert_close(out, value)
         assert out.shape[1] == embedding_dim(model.config, pooling)
+
+
+@pytest.mark.parametrize("turns", [4, 8])
+@pytest.mark.parametrize("pooling", ["mean", "max", "central16", "cls", "attention"])
+def test_turned_images_have_one_embedding(
+    small_model: Make, sky: Sky, turns: int, pooling: str
+) -> None:
+    """Averaged over a group of turns, an image turned by any of them has the same embedding."""
+    encoder, images = small_model(image_size=32, cls_token=True, pool_weight=1.0).encoder, sky(2, 3)
+    images = torch.nn.functional.interpolate(images, 32)
+    statistics = token_statistics(encoder, [images])
+    wanted = embed(encoder, images, statistics, pooling, turns=turns)
+    for way in range(turns):
+        found = embed(encoder, turned(images, way), statistics, pooling, turns=turns)
+        torch.testing.assert_close(found, wanted, atol=2e-5, rtol=1e-4)
+    assert (wanted - embed(encoder, images, statistics, pooling)).abs().max() > 0.01
+    if turns == 4:  # a mirror image is no quarter turn
+        other = embed(encoder, turned(images, 4), statistics, pooling, turns=4)
+        assert (other - wanted).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("grid", [4, 5])
+def test_tokens_are_put_back_before_the_average(small_model: Make, sky: Sky, grid: int) -> None:
+    """The tokens of a turned image are those of the image, turned with it."""
+    encoder, images = small_model(image_size=4 * grid).encoder, sky(2, 3, 4 * grid)
+    statistics = token_statistics(encoder, [images])
+    plain = standard_tokens(encoder, images, statistics, turns=8)
+    for way in range(8):
+        found = standard_tokens(encoder, turned(images, way), statistics, turns=8)
+        back = tokens_turned_back(found, way, (grid, grid))
+        torch.testing.assert_close(back, plain, atol=2e-5, rtol=1e-4)
+    ways = [
+        tokens_turned_back(
+            standard_tokens(encoder, turned(images, way), statistics), way, (grid, grid)
+        )
+        for way in range(8)
+    ]
+    torch.testing.assert_close(torch.stack(ways).mean(0), plain, atol=2e-5, rtol=1e-4)
+    central = embed(encoder, images, statistics, turns=8)
+    torch.testing.assert_close(central, pool_tokens(plain, encoder.config, "central"))
+
+
+def test_attention_pooling_is_the_pool_of_the_patches(small_model: Make, sky: Sky) -> None:
+    """The pooled vector is that of the patches alone, as the network gives it."""
+    model = small_model(cls_token=True, pool_weight=0.5).eval()
+    out = embed(model.encoder, sky(), NEUTRAL, "attention")
+    torch.testing.assert_close(out, model.encoder.pool(model.encoder.tokens(sky())[:, 1:]))
+    assert out.shape[1] == embedding_dim(model.config, "attention")
+    with pytest.raises(InputError, match="not one of the tokens"):
+        pool_tokens(model.encoder.tokens(sky()), model.config, "attention")
 
 
 def test_statistics_do_not_hang_on_the_batches(small_model: Make, sky: Sky) -> None:
@@ -95,5 +153,9 @@ def test_refused(small_model: Make, sky: Sky) -> None:
         embed(encoder, sky(), other)
     with pytest.raises(InputError, match="no image to measure"):
         token_statistics(encoder, [])
-    with pytest.raises(InputError, match="pooling 'attention': allowed are central, mean"):
-        embedding_dim(encoder.config, "attention")
+    with pytest.raises(InputError, match="pooling 'middle': allowed are central, mean"):
+        embedding_dim(encoder.config, "middle")
+    with pytest.raises(InputError, match="'attention': this model has no attention pool"):
+        embed(encoder, sky(), NEUTRAL, "attention")
+    with pytest.raises(InputError, match="turns 2: allowed are 1, 4, 8"):
+        embed(encoder, sky(), NEUTRAL, turns=2)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sky_ssl.model.config import ModelConfig
-from sky_ssl.model.masking import hidden_pixels, random_masks, to_pixels
+from sky_ssl.model.masking import batch_ratio, hidden_pixels, random_masks, to_pixels
 
 
 def draw(
@@ -51,6 +51,20 @@ def test_bands_are_independent_unless_shared() -> None:
 def test_a_single_band_is_never_hidden_whole() -> None:
     """Of one band nothing would be left to predict it from."""
     assert not draw(500, 1, hide_band=1.0).all(-1).all(-1).any()
+
+
+def test_ratio_of_a_batch() -> None:
+    """MAE has one share for all images of a step, uniform over steps; SimMIM has none."""
+    assert batch_ratio(ModelConfig(), 1) is None
+    mae = ModelConfig(objective="mae", mask_ratio_min=0.2, mask_ratio_max=0.8)
+    ratios = torch.tensor([batch_ratio(mae, seed) for seed in range(2000)])
+    assert 0.2 <= ratios.min() < 0.21
+    assert 0.79 < ratios.max() <= 0.8
+    assert abs(ratios.mean() - 0.5) < 0.02
+    generator = torch.Generator().manual_seed(0)
+    masks = random_masks(50, 3, (5, 5), config=mae, generator=generator, ratio=0.7)
+    assert (masks.sum((-2, -1)) == round(0.7 * 25)).all()
+    assert not torch.equal(masks[0], masks[1])
 
 
 def test_generator_is_the_only_randomness() -> None:

@@ -6,6 +6,9 @@ import pytest
 import torch
 
 from sky_ssl.model.config import ModelConfig
+from sky_ssl.model.encoder import patchify
+from sky_ssl.model.loss import hidden_loss
+from sky_ssl.model.masking import to_pixels
 from sky_ssl.model.simmim import SimMIM
 
 Make = Callable[..., SimMIM]
@@ -20,7 +23,16 @@ def gradients(model: SimMIM, images: torch.Tensor, mask: torch.Tensor) -> list[t
     return [weight.grad for weight in model.parameters()]
 
 
-@pytest.mark.parametrize("fields", [{}, {"cls_token": True}, {"normalize_target": True}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"cls_token": True},
+        {"normalize_target": True},
+        {"sky_token": True},
+        {"pool_weight": 0.3, "cls_token": True},
+    ],
+)
 def test_every_weight_has_a_gradient(
     small_model: Make, sky: Sky, masks: Masks, fields: dict[str, bool]
 ) -> None:
@@ -100,6 +112,25 @@ def test_bf16_is_close_and_the_loss_is_float32(small_model: Make, sky: Sky, mask
     assert loss.item() == pytest.approx(exact.item(), rel=0.01)
 
 
+def test_the_pooled_vector_is_trained_by_what_is_hidden(
+    small_model: Make, sky: Sky, masks: Masks
+) -> None:
+    """The loss is that of both predictions, weighted; the second hangs on the vector alone."""
+    model = small_model(pool_weight=0.5)
+    images, mask = sky(), masks(model)
+    patches = patchify(model.encoder.scaling(images), 4)
+    decoded, pooled = model.decoded(patches, mask)
+    assert pooled.shape == (4, 32)
+    parts = [
+        hidden_loss(values, patches, mask, model.config)[0]
+        for values in (decoded, model.pool_decoder(pooled))
+    ]
+    torch.testing.assert_close(model(images, mask)[0], parts[0] + 0.5 * parts[1])
+    changed = torch.where(to_pixels(mask, 4), 50.0, images)
+    again = model.decoded(patchify(model.encoder.scaling(changed), 4), mask)[1]
+    assert torch.equal(again, pooled)
+
+
 def test_units_do_not_matter(sky: Sky, masks: Masks) -> None:
     """A band in units 2^40 (1e12) times larger gives the same loss to the bit."""
     losses = []
@@ -114,6 +145,11 @@ def test_units_do_not_matter(sky: Sky, masks: Masks) -> None:
 
 def test_weights_that_do_not_decay_exist(small_model: Make) -> None:
     """The names exempt from weight decay are names of weights."""
-    model = small_model(cls_token=True)
-    assert model.no_weight_decay() <= {name for name, _ in model.named_parameters()}
+    model = small_model(cls_token=True, sky_token=True, pool_weight=1.0)
+    assert model.no_weight_decay() == {
+        "encoder.hidden_patch",
+        "encoder.cls_token",
+        "encoder.sky_token.absent",
+        "encoder.pool.attention.latent",
+    }
     assert "3 bands, 16 px, patch 4" in model.describe()
