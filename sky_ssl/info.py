@@ -130,6 +130,7 @@ def _embeddings(path: Path) -> dict[str, Any]:
         "columns": ["id", "ra", "dec", "tile"],
         "bands": str(said.get("bands", "")).split(),
         "pooling": said.get("pooling"),
+        "turns": int(said.get("turns", 1)),
         "checkpoint": said.get("checkpoint_sha256"),
         "cutouts": said.get("cutouts"),
         "time": said.get("time"),

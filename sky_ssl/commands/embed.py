@@ -16,7 +16,13 @@ def add(commands: Any) -> None:
     p.add_argument(
         "--pooling",
         default="central",
-        help="central (default), mean, max, central16, cls, mean+central",
+        help="central (default), mean, max, central16, mean+central, cls, attention",
+    )
+    p.add_argument(
+        "--turns",
+        type=int,
+        default=1,
+        help="average over flips and quarter turns: 1 = none (default), 4 = turns, 8 = both",
     )
     p.add_argument("--project", type=int, default=0, metavar="D", help="PCA to D numbers")
     p.add_argument("--dtype", choices=("float32", "float16"), default="float32")
@@ -38,6 +44,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
     options = EmbedOptions(
         pooling=args.pooling,
+        turns=args.turns,
         project=args.project,
         dtype=args.dtype,
         sigma=args.sigma,

@@ -20,12 +20,13 @@ import torch
 from sky_ssl import __version__
 from sky_ssl.embedding.store import write_embeddings
 from sky_ssl.errors import InputError
-from sky_ssl.model.embedding import embed, embedding_dim
+from sky_ssl.model.embedding import check_turns, embed, embedding_dim
 from sky_ssl.progress import Progress
 from sky_ssl.sky.cutouts import CutoutInfo
 from sky_ssl.sky.cutoutset import CutoutSet, open_cutouts
 from sky_ssl.sky.noise import usable_sigma
 from sky_ssl.training import checkpoint, distributed
+from sky_ssl.training.data import sky_of
 
 PART_ROWS = 4096
 _PCA_SAMPLE = 20_000
@@ -35,7 +36,8 @@ _PCA_SAMPLE = 20_000
 class EmbedOptions:
     """How to embed."""
 
-    pooling: str = "central"  # see model.encoder.embed
+    pooling: str = "central"  # see model.embedding.embed
+    turns: int = 1  # average over 1, 4 (quarter turns) or 8 (and mirror images) ways to look at it
     project: int = 0  # PCA to this many numbers; 0 = all of them
     dtype: str = "float32"  # "float32" or "float16"
     sigma: str = "checkpoint"  # noise used by the scaling: "checkpoint", or "file" for the file's
@@ -44,6 +46,7 @@ class EmbedOptions:
     device: str = "auto"
 
     def __post_init__(self) -> None:
+        check_turns(self.turns)
         if self.dtype not in ("float32", "float16"):
             raise InputError(f"dtype {self.dtype!r}: allowed are float32 and float16")
         if self.sigma not in ("checkpoint", "file"):
@@ -120,14 +123,21 @@ def embed_file(
     distributed.wait_for_all()
 
     encoder = model.encoder.to(ranks.device)
+    sky = torch.from_numpy(sky_of(data)) if state.model_config.sky_token else None
     mine = parts.missing()[ranks.rank :: ranks.world]
     total, done = sum(stop - start for start, stop in mine), 0
     for start, stop in mine:
         rows = []
         for first in range(start, stop, o.batch_size):
-            images = torch.from_numpy(data.read(slice(first, min(first + o.batch_size, stop))))
+            part = slice(first, min(first + o.batch_size, stop))
+            images = torch.from_numpy(data.read(part))
             images = (images * torch.from_numpy(factor)[:, None, None]).to(ranks.device)
-            rows.append(embed(encoder, images, statistics, pooling=o.pooling).cpu().numpy())
+            vectors = embed(
+                *(encoder, images, statistics, o.pooling),
+                turns=o.turns,
+                sky=None if sky is None else sky[part].to(ranks.device),
+            )
+            rows.append(vectors.cpu().numpy())
             done += len(images)
             if progress:
                 progress(done, total)
@@ -149,6 +159,7 @@ def _attributes(state: checkpoint.Checkpoint, data: CutoutSet, o: EmbedOptions) 
         "survey": state.info.survey,
         "bands": " ".join(state.info.bands),
         "pooling": o.pooling,
+        "turns": o.turns,
         "projection": o.project,
         "dtype": o.dtype,
         "sigma": o.sigma,

@@ -56,7 +56,7 @@ class Embedder:
 
         pooling = str(self.attributes["pooling"])
         parts = [
-            embed(self.encoder, batch, self.statistics, pooling).cpu().numpy()
+            embed(self.encoder, batch, self.statistics, pooling, turns=self.turns).cpu().numpy()
             for batch in self._batches(images)
         ]
         vectors = np.concatenate(parts)
@@ -67,16 +67,18 @@ class Embedder:
 
     def tokens(self, images: Images) -> Images:
         """Give the standardised tokens of all patches (n, gh, gw, width), without pooling."""
-        import torch
+        from sky_ssl.model.embedding import standard_tokens
 
-        config = self.encoder.config
-        mean, std = (s.to(self._device) for s in (self.statistics.mean, self.statistics.std))
-        parts = []
-        with torch.no_grad():
-            for batch in self._batches(images):
-                tokens = self.encoder.tokens(batch)[:, int(config.cls_token) :].float()
-                parts.append(((tokens - mean) / std).cpu().numpy())
-        return np.concatenate(parts).reshape(len(images), *config.grid, -1)
+        parts = [
+            standard_tokens(self.encoder, batch, self.statistics, turns=self.turns).cpu().numpy()
+            for batch in self._batches(images)
+        ]
+        return np.concatenate(parts).reshape(len(images), *self.encoder.config.grid, -1)
+
+    @property
+    def turns(self) -> int:
+        """Number of ways to look at an image that are averaged over."""
+        return int(self.attributes.get("turns", 1))
 
     @property
     def _device(self) -> "torch.device":
@@ -132,6 +134,11 @@ def open_embedder(
             notes += _use_noise_of_file(model, state.info, e)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    if state.model_config.sky_token:
+        notes.append(
+            f"{run}: this model knows RA and Dec; vectors made on the spot are without them, and "
+            "differ from those of cutouts with a position"
+        )
     encoder = model.encoder.to(device).eval()
     statistics = checkpoint.load_token_statistics(state.folder)
     return Embedder(encoder, statistics, state.info, attributes, projection, notes)

@@ -42,6 +42,7 @@ class Selection:
     dimensions: int  # D
     survey: str = ""
     pooling: str = ""
+    turns: int = 1  # ways to look at an image that embeddings are averaged over
     projection: int = 0  # PCA to this many numbers; 0 = none
     projection_sha256: str = ""  # of its mean and axes, which each projected file has of its own
     bands: tuple[str, ...] = ()
@@ -110,6 +111,7 @@ def model_of(e: Embeddings) -> dict[str, Any]:
         "dimensions": int(e.values.shape[1]),
         "survey": str(a.get("survey", "")),
         "pooling": str(a.get("pooling", "")),
+        "turns": int(a.get("turns", 1)),
         "projection": projection,
         "projection_sha256": _projection_hash(e) if projection else "",
         "bands": tuple(str(a.get("bands", "")).split()),
@@ -146,6 +148,11 @@ def check_model(selection: Selection, e: Embeddings) -> list[str]:
         raise InputError(
             f"{where}: pooling {theirs['pooling'] or 'unknown'!r}, but {rule} is for "
             f"{selection.pooling or 'unknown'!r}"
+        )
+    if selection.turns != theirs["turns"]:
+        raise InputError(
+            f"{where}: averaged over {theirs['turns']} turns, but {rule} is for {selection.turns}; "
+            f"embed with --turns {selection.turns}"
         )
     if selection.projection != theirs["projection"]:
         raise InputError(

@@ -65,6 +65,8 @@ def _document(s: Selection) -> dict[str, Any]:
     document: dict[str, Any] = {"schema": SCHEMA, "kind": s.kind}
     document |= {name: getattr(s, name) for name in ("name", "model", "dimensions", "survey")}
     document |= {name: getattr(s, name) for name in ("pooling", "projection", "projection_sha256")}
+    if s.turns != 1:  # other rules are written as they always were
+        document["turns"] = s.turns
     document |= {"bands": list(s.bands), "tokens": s.tokens, "threshold": s.threshold}
     tables = {"measured": s.measured, "origin": s.origin, "calibration": s.calibration}
     document |= {name: _plain(table) for name, table in tables.items()}
@@ -73,7 +75,7 @@ def _document(s: Selection) -> dict[str, Any]:
     for name in _VECTORS:
         values = getattr(s, name)
         document[name] = None if values is None else _numbers(values)
-    if s.whitening is not None:  # other rules are written as they always were
+    if s.whitening is not None:  # so are rules of raw embeddings
         axes = s.whitening.axes
         document["whitening_mean"] = _numbers(axes.mean)
         document["whitening_deviation"] = _numbers(s.whitening.deviation)
@@ -165,6 +167,7 @@ def _selection(d: Any) -> Selection:
         kind=d["kind"],
         **texts,
         dimensions=D,
+        turns=_whole(d, "turns", 1) if "turns" in d else 1,
         projection=_whole(d, "projection", 0),
         bands=_texts(d, "bands"),
         tokens=tokens,

@@ -67,6 +67,28 @@ def test_rows_are_the_one_embedding(run: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".e.h5*"))
 
 
+def test_turns_are_averaged_and_recorded(run: Path, tmp_path: Path) -> None:
+    """With 8 turns, turned cutouts have the embeddings of the cutouts; the file says so."""
+    path = write(tmp_path / "a.h5", n=20)
+    images = np.rot90(open_cutouts(path).read(slice(None)), 3, (2, 3)).copy()
+    with CutoutWriter(tmp_path / "b.h5", INFO) as writer:
+        columns = {"id": [f"o{i}" for i in range(20)], "ra": np.zeros(20), "dec": np.zeros(20)}
+        writer.append(images, columns)
+    found = []
+    for turns in (1, 4, 8):
+        for name in ("a", "b"):
+            options = EmbedOptions(pooling="mean", turns=turns)
+            embed_file(run, tmp_path / f"{name}.h5", tmp_path / "e.h5", options)
+            e = open_embeddings(tmp_path / "e.h5")
+            assert e.attributes["turns"] == turns
+            found.append(np.array(e.values))
+    assert np.abs(found[0] - found[1]).max() > 0.01
+    np.testing.assert_allclose(found[2], found[3], atol=1e-5)
+    np.testing.assert_allclose(found[4], found[5], atol=1e-5)
+    with pytest.raises(InputError, match="turns 3: allowed are 1, 4, 8"):
+        EmbedOptions(turns=3)
+
+
 def test_other_zero_points_are_converted(run: Path, tmp_path: Path) -> None:
     """The same sky at zero point 27 (fewer counts by 10^1.2) has the same embeddings."""
     embed_file(run, write(tmp_path / "a.h5"), tmp_path / "ea.h5")

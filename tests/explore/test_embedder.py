@@ -20,8 +20,9 @@ from sky_ssl.sky.cutoutset import open_cutouts
         EmbedOptions(project=5),
         EmbedOptions(sigma="file"),
         EmbedOptions(pooling="mean+central", dtype="float16"),
+        EmbedOptions(turns=8),
     ],
-    ids=["central", "mean", "projected", "noise of the file", "float16"],
+    ids=["central", "mean", "projected", "noise of the file", "float16", "turned"],
 )
 def test_vectors_are_those_of_the_file(
     small_run: Path, galaxies: Path, tmp_path: Path, options: EmbedOptions

@@ -45,6 +45,15 @@ def test_a_rule_comes_back_as_it_was(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["s.json"]
 
 
+def test_turns_are_kept_where_there_are_any(tmp_path: Path) -> None:
+    """A rule of turned embeddings says so; others are written as they always were."""
+    save_selection(replace(rule(), turns=8), tmp_path / "s.json")
+    assert load_selection(tmp_path / "s.json").turns == 8
+    save_selection(rule(), tmp_path / "s.json")
+    assert "turns" not in json.loads((tmp_path / "s.json").read_text())
+    assert load_selection(tmp_path / "s.json").turns == 1
+
+
 def test_the_content_hash_is_that_of_the_file(tmp_path: Path) -> None:
     """So a list can name its rule, and `sha256sum` confirms it; also after reading."""
     save_selection(rule(), tmp_path / "s.json")

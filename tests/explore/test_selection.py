@@ -122,6 +122,7 @@ OTHERS = [
     ({"checkpoint_sha256": "cd" * 32}, "model cdcdcd.*is for model ababab"),
     ({"checkpoint_sha256": ""}, "model unknown, but"),
     ({"pooling": "max"}, "pooling 'max', but .* is for 'mean'"),
+    ({"turns": 8}, "averaged over 8 turns, but .* is for 1; embed with --turns 1"),
     ({"projection": 4}, "projection 4, but .* is for none"),
     ({"D": 9}, "9 numbers per object, but .* is for 8"),
 ]
