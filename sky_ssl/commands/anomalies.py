@@ -92,6 +92,7 @@ def _table(result: dict[str, Any]) -> list[str]:
     measures = ", ".join(name.replace("_", " ") for name in result["measures"])
     lines.append(f"{result['objects']:,} objects by {measures}")
     lines.append(f"{result['artefacts']:,} labelled artefacts weigh down what is like them")
+    lines += result["report"]
     return [*lines, *([f"written: {result['path']}"] if "path" in result else [])]
 
 

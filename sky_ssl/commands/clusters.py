@@ -89,6 +89,7 @@ def _cards(result: dict[str, Any]) -> list[str]:
         lines.append(f"  odd      {', '.join(card['odd'][:3])}")
     alone = f"{result['alone']:,} of {result['objects']:,} objects are in none"
     lines.append(f"{len(result['clusters'])} clusters; {alone}")
+    lines += result["report"]
     lines += [f"{word}: {result[key]}" for key, word in _WRITTEN if key in result]
     return lines
 

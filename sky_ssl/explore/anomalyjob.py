@@ -90,8 +90,8 @@ def anomaly_table(
     """
     began = time.perf_counter()
     data = open_dataset(request.embeddings, request.cutouts)
-    e, notes = data.embeddings, list(data.notes)
-    labels = _labels(request, data, notes)
+    e, notes, report = data.embeddings, list(data.notes), list[str]()
+    labels = _labels(request, data, report)
     artefacts = np.flatnonzero(np.isin(labels.astype(str), request.artefacts))
     if request.labels and not artefacts.size:
         there = ", ".join(sorted(set(labels[labels != ""].tolist()))[:5]) or "none of these objects"
@@ -125,20 +125,21 @@ def anomaly_table(
     if request.out is not None:
         write_candidates(table, request.out, _about(request, data), title=_TITLE)
         summary["path"] = str(request.out)
-    return table, {**summary, "notes": notes, "seconds": round(time.perf_counter() - began, 2)}
+    seconds = round(time.perf_counter() - began, 2)
+    return table, {**summary, "report": report, "notes": notes, "seconds": seconds}
 
 
 _TITLE = "Anomalies among the embeddings of sky_ssl"
 
 
-def _labels(request: AnomalyRequest, data: DataSet, notes: list[str]) -> npt.NDArray[np.object_]:
+def _labels(request: AnomalyRequest, data: DataSet, report: list[str]) -> npt.NDArray[np.object_]:
     """Read the labels (N,) of the objects, empty where one has none."""
     e = data.embeddings
     if not request.labels:
         return np.full(len(e.id), "", dtype=object)
     table, column = read_known(request.labels, request.label_column, request.task)
-    labels, report = labels_of(table, e.id, e.ra, e.dec, column=column)
-    notes += report
+    labels, lines = labels_of(table, e.id, e.ra, e.dec, column=column)
+    report += lines
     return labels
 
 

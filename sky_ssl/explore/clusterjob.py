@@ -85,13 +85,13 @@ def cluster_file(
 
     Returns:
         "clusters", a list of cards with the ids of typical and odd members; "objects", "alone" (in
-        no cluster), "names" (file), "path" (table), "notes", "seconds".
+        no cluster), "names" (file), "path" (table), "report" (of labels), "notes", "seconds".
 
     Raises:
         InputError: files that cannot be read, no clusters to name.
     """
     began = time.perf_counter()
-    notes: list[str] = []
+    notes, report = list[str](), list[str]()
     ground = _ground(request, notes, progress)
     found = find_clusters(
         ground.space, min_size=request.min_size, how=ground.how, seed=request.seed
@@ -104,7 +104,7 @@ def cluster_file(
         ground.xy,
         points=ground.points,
         columns=_columns(ground),
-        labels=_labels(request, ground, notes),
+        labels=_labels(request, ground, report),
         names=named,
         members=request.members,
     )
@@ -129,7 +129,8 @@ def cluster_file(
         table = cluster_table(found, named, ground.id, ground.ra, ground.dec)
         write_candidates(table, request.out, about, title="Clusters found by sky_ssl")
         result["path"] = str(request.out)
-    return {**result, "notes": notes, "seconds": round(time.perf_counter() - began, 2)}
+    seconds = round(time.perf_counter() - began, 2)
+    return {**result, "report": report, "notes": notes, "seconds": seconds}
 
 
 def cluster_table(
@@ -204,14 +205,14 @@ def _columns(ground: Ground) -> dict[str, npt.NDArray]:
 
 
 def _labels(
-    request: ClusterRequest, ground: Ground, notes: list[str]
+    request: ClusterRequest, ground: Ground, report: list[str]
 ) -> npt.NDArray[np.object_] | None:
     """Read the labels (N,) of the objects, empty where one has none."""
     if not request.labels:
         return None
     table, column = read_known(request.labels, request.label_column, request.task)
-    labels, report = labels_of(table, ground.id, ground.ra, ground.dec, column=column)
-    notes += report
+    labels, lines = labels_of(table, ground.id, ground.ra, ground.dec, column=column)
+    report += lines
     return labels
 
 

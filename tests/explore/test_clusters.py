@@ -35,6 +35,19 @@ def test_islands_are_found_largest_first() -> None:
     assert (found.membership[~inside] == 0).all()
 
 
+def test_a_continent_is_seen_by_its_dense_parts() -> None:
+    """Two hills joined by a plain, and an islet: three clusters, not one with nearly all."""
+    rng = np.random.default_rng(3)
+    hills = [rng.normal((x, 0), 0.3, (300, 2)) for x in (0, 4)]
+    plain = rng.uniform((-1, -1), (5, 1), (400, 2))
+    islet = rng.normal((40, 40), 0.3, (60, 2))
+    found = find_clusters(np.concatenate([*hills, plain, islet]).astype(np.float32), min_size=40)
+    tops = [np.bincount(found.number[part][found.number[part] >= 0]).argmax() for part in
+            (slice(0, 300), slice(300, 600), slice(1000, 1060))]  # fmt: skip
+    assert len(set(tops)) == 3
+    assert np.bincount(found.number + 1)[1:].max() < 0.6 * len(found.number)
+
+
 def test_a_lone_object_is_in_no_cluster() -> None:
     """Neither are objects without a position or an embedding; the others do not notice."""
     xy, _ = three_islands()
