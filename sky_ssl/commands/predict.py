@@ -44,7 +44,7 @@ def add(commands: Any) -> None:
 def _add_fit(p: argparse.ArgumentParser) -> None:
     p.add_argument("--cutouts", type=Path, required=True, help="cutout file or folder")
     p.add_argument("--out", type=Path, required=True, metavar="DIR", help="run directory")
-    p.add_argument("--run", help="pre-trained run or checkpoint to start from")
+    p.add_argument("--run", dest="run_dir", help="pre-trained run or checkpoint to start from")
     p.add_argument(
         "--mode",
         choices=_MODES,
@@ -106,9 +106,9 @@ def fit(args: argparse.Namespace) -> dict[str, Any]:
 
     given = {n: getattr(args, n) for n in _FLAGS if getattr(args, n) is not None}
     config = fit_config(args.mode, **given, **_settings(args.set))
-    if args.run is None and args.mode in ("frozen", "finetune"):
+    if args.run_dir is None and args.mode in ("frozen", "finetune"):
         raise InputError(f"--mode {args.mode}: --run is missing, the pre-trained run to start from")
-    pretrained = load_pretrained(args.run) if args.run else None
+    pretrained = load_pretrained(args.run_dir) if args.run_dir else None
     images = open_images(
         args.cutouts,
         pretrained.info if pretrained else None,

@@ -109,7 +109,8 @@ def read_labels(
         positive: one class against the rest.
         task: "classify" or "regress"; None looks at the first column.
         radius_arcsec: for objects found by position.
-        asked: what a predictor was fitted to answer: its classes are used, others left out.
+        asked: what a predictor was fitted to answer: its classes and scales are used; objects of
+            other classes are left out.
 
     Raises:
         InputError: columns that are not there or do not go together, nothing matched.
@@ -133,6 +134,7 @@ def read_labels(
         question, values, error = _classes(frame, targets, errors, positive, asked, notes)
     else:
         question, values, error = _numbers(frame, targets, errors, notes)
+        question = asked or question  # with its scales
     use = np.flatnonzero((rows >= 0) & np.isfinite(values).any(axis=1))
     if not use.size:
         raise InputError(

@@ -117,8 +117,7 @@ def divide(labels: Labels, config: FitConfig, notes: list[str]) -> dict[str, Row
     kinds = labels.values[:, 0] if labels.question.classes else np.zeros(len(labels.rows))
     if config.labels:
         rng = np.random.default_rng([config.draw, 11])
-        inside = config.validation / (1 - config.test) if len(parts["validation"]) else 0.0
-        to_validate = round(config.labels * inside)
+        to_validate = round(config.labels * config.validation) if len(parts["validation"]) else 0
         wanted = {"train": config.labels - to_validate, "validation": to_validate}
         for name, count in wanted.items():
             parts[name] = _drawn(parts[name], kinds, count, config.natural, rng)
