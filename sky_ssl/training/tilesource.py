@@ -71,35 +71,45 @@ class TileSource:
         # open files do not go to other processes
         return {**self.__dict__, "_open": OrderedDict()}
 
+    def close(self) -> None:
+        """Close the tiles that are open; they open again when they are needed."""
+        while self._open:
+            self._open.popitem()[1].close()
+
     def labels(self, name: str, rows: npt.NDArray[np.integer]) -> npt.NDArray | None:
         """Tiles have no labels."""
         return None
 
     def read(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
         """Cut images (n, C, H, W); n image numbers."""
-        return self.read_placed(rows)[0]
+        return np.stack([self._image(int(row))[0] for row in rows])
 
     def read_placed(
         self, rows: npt.NDArray[np.integer]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
         """Cut images, and give the RA and Dec (n, 2) of their centres, in degrees."""
-        cut = [self._image(int(row)) for row in rows]
-        return np.stack([image for image, _ in cut]), np.array([place for _, place in cut])
+        images, places = zip(*(self._image(int(row)) for row in rows), strict=True)
+        numbers, x, y = np.array(places).T
+        sky = np.empty((len(numbers), 2))
+        for number in np.unique(numbers):
+            of = numbers == number
+            sky[of] = np.stack(self._tile(number).pixel_to_sky(x[of], y[of]), axis=1)
+        return np.stack(images), sky
 
-    def _image(self, row: int) -> tuple[npt.NDArray[np.float32], tuple[float, float]]:
+    def _image(self, row: int) -> tuple[npt.NDArray[np.float32], tuple[int, int, int]]:
+        """Cut an image; give the number of its tile, and x and y of its middle, besides."""
         regions = self._regions["validation" if row >= VALIDATION else "train"]
         side = self.shape[1] * self._binning
         areas = np.array([(r.y1 - r.y0 - side + 1) * (r.width - side + 1) for r in regions])
         choose = np.random.default_rng(step_seed(self._seed, row // self._run, 2))
         place = np.random.default_rng(step_seed(self._seed, row, 3))
         region = regions[int(choose.choice(len(regions), p=areas / areas.sum()))]
-        tile = self._tile(region.tile)
-        best, best_valid, best_place = None, -1.0, (0, 0)
+        best, best_valid, place_of_best = None, -1.0, (0, 0)
         for _ in range(_TRIES):
             y = int(place.integers(region.y0 + side // 2, region.y1 - (side - side // 2) + 1))
             x = int(place.integers(side // 2, region.width - (side - side // 2) + 1))
             image = cut_tile(
-                tile,
+                self._tile(region.tile),
                 np.array([x]),
                 np.array([y]),
                 size=self.shape[1],
@@ -107,12 +117,11 @@ class TileSource:
             )[0]
             valid = float(np.isfinite(image).any(axis=0).mean())
             if valid > best_valid:
-                best, best_valid, best_place = image, valid, (x, y)
+                best, best_valid, place_of_best = image, valid, (x, y)
             if valid >= self._min_valid:
                 break
         assert best is not None
-        ra, dec = tile.pixel_to_sky(*best_place)
-        return best, (float(ra), float(dec))
+        return best, (region.tile, *place_of_best)
 
     def _tile(self, index: int) -> Tile:
         """Keep the tiles used last open."""
