@@ -252,11 +252,15 @@ def _folder(path: Path) -> dict[str, Any]:
 
 
 def _run(path: Path) -> dict[str, Any]:
-    from sky_ssl.training.checkpoint import find_checkpoint, load_model
+    from sky_ssl.training.checkpoint import find_checkpoint, load_model, read_checkpoint
     from sky_ssl.training.log import read_metrics
 
-    model, state = load_model(path)
     newest = find_checkpoint(path)
+    if newest is not None and "question" in read_checkpoint(newest).table:
+        from sky_ssl.training.predictor import load_predictor
+
+        return load_predictor(path).describe()
+    model, state = load_model(path)
     return {
         "kind": "run",
         "rows": len(read_metrics(path)),

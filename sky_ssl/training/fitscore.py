@@ -129,11 +129,11 @@ def answer(
         progress: called with (images done, n).
     """
     found = [np.empty((0, model.head.out_features), dtype=np.float32)]
+    ways = 8 if turns else 1  # the first is the image as it is
     for first in range(0, n, _BATCH):
         rows = np.arange(first, min(first + _BATCH, n))
         images = torch.from_numpy(read(rows)).to(device)
-        ways = [turn(images, torch.full((len(images),), w, device=device)) for w in range(8)]
-        seen = ways if turns else [images]
+        seen = [turn(images, torch.full((len(images),), w, device=device)) for w in range(ways)]
         found.append(torch.stack([model(x) for x in seen]).mean(dim=0).cpu().numpy())
         if progress:
             progress(int(rows[-1]) + 1, n)

@@ -44,6 +44,17 @@ class Fitted:
         """Pixels a side that the network takes; None: any."""
         return None if self.config.mode == "cnn" else self.network.image_size
 
+    def describe(self) -> dict[str, Any]:
+        """Say what it is, for `sky-ssl info`."""
+        return {
+            "kind": "predictor",
+            "rows": self.said["n_train"],
+            **{name: self.said[name] for name in ("mode", "targets", "classes", "pretrained")},
+            "bands": list(self.info.bands),
+            "survey": self.info.survey,
+            "sha256": self.sha256,
+        }
+
     def answer(
         self,
         read: Callable[[Rows], npt.NDArray[np.float32]],

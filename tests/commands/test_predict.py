@@ -222,6 +222,14 @@ def test_a_cutout_without_data_has_no_prediction(
     assert table["prediction"].isna().tolist() == [False, True, False]
 
 
+def test_info_knows_a_predictor(fitted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its kind, what it was asked, and its bands."""
+    assert main(["info", str(fitted), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["kind"], said["classes"]) == ("predictor", ["rest", "galaxy"])
+    assert said["bands"] == ["g", "r"]
+
+
 def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
     """Run a command that must fail: status 2 and one line."""
     assert main(["predict", *map(str, words)]) == 2
