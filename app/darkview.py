@@ -16,7 +16,7 @@ from sky_ssl.figures import masked
 from sky_ssl.figures.contact import rgb_bands
 from sky_ssl.figures.rgb import sky_stretch
 
-_WIDTH = 160  # pixels of each of four pictures
+_WIDTH = 192  # pixels of each of four pictures, at most
 _TITLES = ("image", "what the model sees", "reconstruction", "residual")
 
 
@@ -45,7 +45,7 @@ def hidden(path: Path, data: DataSet, row: int) -> None:
     pictures = darkroom.pictures(room, found, 0)
     for start in (0, 2):
         for column, place in zip(st.columns(2), (start, start + 1), strict=True):
-            column.image(masked.enlarge(pictures[place], _WIDTH), width=_WIDTH,
+            column.image(masked.enlarge(pictures[place], _WIDTH), width="stretch",
                          caption=_TITLES[place])  # fmt: skip
     st.caption(darkroom.verdict(found, 0))
     left, right = st.columns([1, 2], vertical_alignment="center")

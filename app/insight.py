@@ -12,7 +12,7 @@ import streamlit as st
 from app import cache, cards, darkview, marks, objects, state
 from app.words import percent, plain
 from sky_ssl.errors import InputError
-from sky_ssl.explore.candidatecolumns import about
+from sky_ssl.explore.candidatecolumns import about, as_dms, as_hms
 from sky_ssl.explore.dataset import DataSet
 from sky_ssl.explore.labels import Origin
 from sky_ssl.explore.reasons import nearest_labelled
@@ -23,6 +23,7 @@ _VALUES, _LIKE, _WHY, _LABELS, _HIDDEN, _WIDER = (
     "Values", "Alike", "Why", "Labels", "Hidden", "Wider",
 )  # fmt: skip
 _MOST_EVENTS = 500
+_SHOWN = "inspector view"
 
 
 def views(path: Path, data: DataSet, row: int) -> None:
@@ -32,28 +33,39 @@ def views(path: Path, data: DataSet, row: int) -> None:
         names[_HIDDEN] = darkview.hidden
         if darkview.has_wider(data, row):
             names[_WIDER] = darkview.wider
-    wanted = state.now().view
-    st.session_state["inspector view"] = wanted if wanted in names else _VALUES
+    wanted = st.session_state.get(_SHOWN) or state.now().view
+    st.session_state[_SHOWN] = wanted if wanted in names else _VALUES
     chosen = st.segmented_control(
-        "Show", list(names), key="inspector view", required=True, label_visibility="collapsed"
+        "Show", list(names), key=_SHOWN, required=True, label_visibility="collapsed"
     )
     state.change(view=chosen)
     names[chosen](path, data, row)
 
 
 def values(path: Path, data: DataSet, row: int) -> None:
-    """Show all columns with units, and where the object is from."""
+    """Show the position, all columns with units, and where the object is from."""
+    e = data.embeddings
+    ra, dec = float(e.ra[row]), float(e.dec[row])
+    if np.isfinite(ra) and np.isfinite(dec):
+        sexagesimal = f"{as_hms(e.ra[[row]])[0]} {as_dms(e.dec[[row]])[0]}"
+        st.code(f"{ra:.6f} {dec:+.6f}\n{sexagesimal}", language=None)
+    if data.is_mock:
+        st.caption("A simulated object: at its place in the real sky there is something else.")
     found = [
-        (name.replace("_", " "), objects.number(cache.column(path, name)[row]), about(name).unit)
+        (name.replace("_", " "), objects.number(cache.column(path, name)[row]), _unit(name))
         for name in data.column_names
     ]
-    e = data.embeddings
     tile = str(e.tile[row])
     origin = [("tile", tile, ""), ("row", f"{row:,} of {e.path.name}", "")]
     origin += [("model", data.model[:12], "")] if data.model else []
     rows = found + [part for part in origin if part[1]]
     frame = pd.DataFrame(rows, columns=["column", "value", "unit"])
     st.dataframe(frame, hide_index=True, height="content")
+
+
+def _unit(name: str) -> str:
+    known = about(name)
+    return f"{known.unit} AB" if known.unit == "mag" else known.unit
 
 
 def alike(path: Path, data: DataSet, row: int) -> None:

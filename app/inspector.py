@@ -8,11 +8,10 @@ import streamlit as st
 from app import insight, marks, objects, state
 from app.components.closeup_view import Closeup, draw_closeup
 from app.words import code
-from sky_ssl.explore.candidatecolumns import as_dms, as_hms
 from sky_ssl.explore.dataset import DataSet
 from sky_ssl.explore.skylinks import SITES, sky_links
 
-_SITE = {"legacy": "Legacy Surveys", "aladin": "Aladin Lite", "esasky": "ESASky"}
+_SITE = {"legacy": "Legacy", "aladin": "Aladin", "esasky": "ESASky"}
 
 
 def inspector(path: Path, data: DataSet) -> None:
@@ -21,13 +20,17 @@ def inspector(path: Path, data: DataSet) -> None:
     if row is None:
         st.caption("Click a point on the map to look at the object.")
         return
-    st.markdown(f"**{code(str(data.embeddings.id[row]))}**")
-    if data.cutouts is None:
-        st.caption("The cutouts of these embeddings are not here, so there is no picture.")
-    else:
-        _picture(data, row)
-    _label_buttons(data, row)
-    _place(data, row)
+    st.markdown(f"**{code(str(data.embeddings.id[row]))}** &nbsp; :small[{_links(data, row)}]")
+    left, right = st.columns([2.8, 1])
+    with left:
+        if data.cutouts is None:
+            st.caption("The cutouts of these embeddings are not here, so there is no picture.")
+        else:
+            _picture(data, row)
+    with right:
+        _buttons(data, row)
+    if tie := marks.ties_by_row(data).get(row):
+        st.text(f"labelled {' and '.join(tie.split('|'))} by as many each")
     insight.views(path, data, row)
 
 
@@ -43,7 +46,7 @@ def _picture(data: DataSet, row: int) -> None:
     shown = " ".join(info.bands[b] for b in bands)
     width = info.pixel_scale * image.shape[2]
     field = f", {width:.1f} arcsec wide" if np.isfinite(width) else ""
-    words = f"{shown} as red, green, blue, Lupton asinh{field}. Drag, or [ ] {{ }}: stretch."
+    words = f"{shown} as red, green, blue, Lupton asinh{field}"
     closeup = Closeup(str(data.embeddings.id[row]), image, info.bands, bands,
                       objects.sigma_of(data), stretch, info.pixel_scale, words)  # fmt: skip
 
@@ -61,44 +64,42 @@ def _picture(data: DataSet, row: int) -> None:
     )
 
 
-def _label_buttons(data: DataSet, row: int) -> None:
+def _buttons(data: DataSet, row: int) -> None:
+    """Offer the labels of the task, and to search by the object."""
     present, now = marks.task(), marks.labels_by_row(data)[row]
-    columns = st.columns(min(3, len(present.labels)))
-    for place, label in enumerate(present.labels):
-        columns[place % len(columns)].button(
+    for key, label in enumerate(present.labels, start=1):
+        st.button(
             label.name,
             key=f"label {label.name}",
             type="primary" if label.name == now else "secondary",
             on_click=marks.write_labels,
             args=(data, [row], None if label.name == now else label.name),
             use_container_width=True,
+            help=f"Key {key}; once more takes it off",
         )
-    if tie := marks.ties_by_row(data).get(row):
-        st.text(f"labelled {' and '.join(tie.split('|'))} by as many each")
     like, unlike = state.now().like, state.now().unlike
     name = str(data.embeddings.id[row])
-    kinds = (("Exemplar", "like", like), ("Counter-example", "unlike", unlike))
-    for column, (title, how, those) in zip(st.columns(2), kinds, strict=True):
-        column.button(
+    kinds = (
+        ("Exemplar", "like", like, "What searches are to find more of"),
+        ("Counter", "unlike", unlike, "Counter-example: what searches are to keep away from"),
+    )
+    for title, how, those, help_ in kinds:
+        st.button(
             title,
-            type="primary" if name in those else "secondary",
+            type="primary" if name in those else "tertiary",
             on_click=state.mark,
             args=(name, "" if name in those else how),
             use_container_width=True,
+            help=help_,
         )
 
 
-def _place(data: DataSet, row: int) -> None:
+def _links(data: DataSet, row: int) -> str:
+    """Write links to pictures of the place of an object; nothing where it is not known."""
     e = data.embeddings
-    ra, dec = float(e.ra[row]), float(e.dec[row])
-    if not (np.isfinite(ra) and np.isfinite(dec)):
-        return
-    place = np.array([ra]), np.array([dec])
-    sexagesimal = f"{as_hms(place[0])[0]} {as_dms(place[1])[0]}"
-    st.code(f"{ra:.6f} {dec:+.6f}\n{sexagesimal}", language=None)
-    info = None if data.cutouts is None else data.cutouts.info
-    field = np.nan if info is None else info.pixel_scale * data.cutouts.shape[2]
-    links = sky_links(*place, float(field) if np.isfinite(field) else 60.0)
-    st.markdown(" · ".join(f"[{_SITE[site]}]({links[site][0]})" for site in SITES))
-    if data.is_mock:
-        st.caption("A simulated object: at its place in the real sky there is something else.")
+    ra, dec = e.ra[[row]], e.dec[[row]]
+    if not (np.isfinite(ra).all() and np.isfinite(dec).all()):
+        return ""
+    field = data.cutouts.info.pixel_scale * data.cutouts.shape[2] if data.cutouts else np.nan
+    links = sky_links(ra, dec, float(field) if np.isfinite(field) else 60.0)
+    return " · ".join(f"[{_SITE[site]}]({links[site][0]})" for site in SITES)

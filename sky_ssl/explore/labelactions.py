@@ -63,7 +63,8 @@ def list_actions(
                   counted.c.objects, counted.c.off, counted.c.example)
         .join(counted, counted.c.action == ACTIONS.c.action)
         .join(VOICES, VOICES.c.voice == ACTIONS.c.voice)
-        .order_by(ACTIONS.c.action.desc(), counted.c.objects.desc(), counted.c.label)
+        .order_by(ACTIONS.c.action.desc(), counted.c.objects.desc(),
+                  sa.func.coalesce(counted.c.label, ""))
     )  # fmt: skip
     rows = [dict(row) for row in c.execute(query).mappings()]
     for row in rows:

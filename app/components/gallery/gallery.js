@@ -98,14 +98,16 @@ class Gallery {
     picture.alt = "";
     picture.src = `${about}${item.row}.jpg`;
     const footer = document.createElement("footer");
-    footer.append(document.createElement("span"), document.createElement("b"));
+    const name = document.createElement("span");
+    name.append(document.createElement("bdi")); // the end of a long name tells more than its beginning
+    footer.append(name, document.createElement("b"));
     card.append(picture, footer);
     return card;
   }
 
   fill(card, item) {
     const footer = card.lastChild;
-    footer.firstChild.textContent = item.label || item.name;
+    footer.firstChild.firstChild.textContent = item.label || item.name;
     footer.lastChild.textContent = item.text || "";
     footer.style.borderBottomColor = item.label ? item.colour : "transparent";
     card.title = item.label ? `${item.name}: ${item.label}` : item.name;
