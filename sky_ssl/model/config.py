@@ -111,12 +111,6 @@ class ModelConfig:
                 "model.shared_mask = false: MAE leaves hidden tokens out, so its masks must be "
                 'the same in all bands: true, or leave it out (model.objective = "mae")'
             )
-        T = self.grid[0] * self.grid[1]
-        if round(self.mask_ratio_max * T) >= T:
-            raise InputError(
-                f"model.mask_ratio_max = {self.mask_ratio_max}: MAE needs at least one visible "
-                f"patch of {T}: must be at most {1 - 1 / T:.4g}"
-            )
         width, _, heads = self.decoder_dimensions
         if width % heads or width % 4:
             raise InputError(

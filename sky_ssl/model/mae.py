@@ -2,7 +2,8 @@
 
 He et al. 2022, arXiv:2111.06377. Masks are the same in all bands, since a token is either there or
 not. Where single bands of a visible token are hidden (`hide_band`) or have no data, the learned
-patch takes their place, as in SimMIM.
+patch takes their place, as in SimMIM. The decoder is not trained on what the encoder sees: what it
+makes of single missing pixels there is worth little, unless whole bands are hidden in training.
 """
 
 import torch

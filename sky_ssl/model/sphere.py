@@ -5,7 +5,8 @@ arXiv:2310.06743): smooth over the sky, without a seam at RA 0 or a crowd at the
 
 Caveat: with it the model learns the footprint and the depth of its survey, and galaxies may come
 out alike since they lie in one field. It is off by default, and wrong for a search that is to find
-the same kind of object everywhere.
+the same kind of object everywhere. Where nobody says where an image lies (uploads, windows of
+tiles, the page of reconstructions) the learned token stands in, which `model.sky_withheld` trains.
 """
 
 import math

@@ -88,12 +88,15 @@ def test_patches_are_predicted_in_their_places(small_model: Make, sky: Sky) -> N
             torch.testing.assert_close(out[row, place], decoder.mask_token[0, 0])
 
 
-def test_every_weight_has_a_gradient(small_model: Make, sky: Sky, masks: Masks) -> None:
-    """No weight is unused, so that ranks can train together; with nothing hidden either."""
-    fields = {"cls_token": True, "sky_token": True, "pool_weight": 0.5}
+@pytest.mark.parametrize("cls_token", [False, True])
+def test_every_weight_has_a_gradient(
+    small_model: Make, sky: Sky, masks: Masks, cls_token: bool
+) -> None:
+    """No weight is unused, so that ranks can train together; with nothing or all hidden either."""
+    fields = {"cls_token": cls_token, "sky_token": True, "pool_weight": 0.5}
     model = small_model(objective="mae", **fields)
     nothing = torch.zeros(4, 3, 4, 4, dtype=torch.bool)
-    for mask in (shared([[0, 5, 10]] * 4), masks(model), nothing):
+    for mask in (shared([[0, 5, 10]] * 4), masks(model), nothing, ~nothing):
         model.zero_grad(set_to_none=True)
         model(sky(), mask)[0].backward()
         for name, weight in model.named_parameters():
