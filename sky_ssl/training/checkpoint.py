@@ -205,6 +205,8 @@ def load_model(path: str | Path, which: str = "best") -> tuple[SimMIM, Checkpoin
     if folder is None:
         raise InputError(f"{path}: no checkpoint here; expected a run made by train.py")
     state = read_checkpoint(folder)
+    if "question" in state.table:
+        raise InputError(f"{path}: a predictor; expected a run made by train.py")
     model = make_model(state.model_config, state.info.sky_sigma or ())
     load_weights(model, _weights(folder))
     return model.eval(), state

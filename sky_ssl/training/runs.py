@@ -81,9 +81,18 @@ def list_runs(*folders: Path) -> list[Path]:
     found = []
     for folder in folders:
         for path in folder.glob("[!.]*"):
-            if path.is_dir() and ((path / "config.toml").is_file() or find_checkpoint(path)):
+            is_run = path.is_dir() and ((path / "config.toml").is_file() or find_checkpoint(path))
+            if is_run and not _is_predictor(path):
                 found.append(path)
     return sorted(found, key=lambda path: -_changed(path))
+
+
+def _is_predictor(path: Path) -> bool:
+    """Say whether a folder is of `sky-ssl predict fit`, which has no masks to look behind."""
+    try:
+        return "\n[question]" in (path / "config.toml").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _changed(run: Path) -> float:

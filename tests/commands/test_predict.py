@@ -230,6 +230,18 @@ def test_info_knows_a_predictor(fitted: Path, capsys: pytest.CaptureFixture[str]
     assert said["bands"] == ["g", "r"]
 
 
+def test_a_predictor_is_no_pretraining_run(
+    place: Path, fitted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is not listed among runs, and a line says so where one is started from it."""
+    from sky_ssl.training.runs import list_runs
+
+    assert [run.name for run in list_runs(place)] == ["run"]
+    words = ("--cutouts", place / "a.h5", "--run", fitted, "--out", tmp_path / "p")
+    line = refused(capsys, "fit", *words, "--target", "class")
+    assert "a predictor; expected a run made by train.py" in line
+
+
 def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
     """Run a command that must fail: status 2 and one line."""
     assert main(["predict", *map(str, words)]) == 2
