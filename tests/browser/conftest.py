@@ -82,7 +82,8 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     def start(root: Path, *options: str, labeller: str = "ann", port: int = 0) -> Server:
         port = port or free_port()
         command = [sys.executable, "-m", "streamlit", "run", "app/Home.py", "--server.port",
-                   str(port), "--server.headless", "true", "--server.fileWatcherType", "none",
+                   str(port), "--server.address", "localhost", "--server.headless", "true",
+                   "--server.fileWatcherType", "none",
                    *options, "--", "--workspace", str(root)]  # fmt: skip
         log = tmp_path / f"server-{len(started)}.txt"
         with log.open("wb") as out:
@@ -174,6 +175,11 @@ class Hand:
         self.gallery = page.locator(".gallery")
         self.cards = page.locator(".gallery .card")
 
+    @property
+    def address(self) -> str:
+        """What stands in the address bar at this moment."""
+        return str(self.page.evaluate("location.href"))
+
     def rest(self) -> None:
         """Wait until the page is drawn."""
         app = self.page.locator('[data-testid="stApp"]')
@@ -183,12 +189,12 @@ class Hand:
     def turn_to(self, title: str) -> None:
         """Go to another page by its name at the top."""
         self.page.get_by_role("link", name=title, exact=True).click()
-        until(lambda: f"/{title.lower()}" in self.page.url, f"the address is that of {title}")
+        until(lambda: f"/{title.lower()}" in self.address, f"the address is that of {title}")
         self.rest()
 
     def map(self) -> Locator:
         """Wait until the points are drawn; give the map."""
-        found = self.page.locator(".map[data-drawn]")
+        found = self.page.locator(".map[data-drawn]").first
         expect(found).to_be_visible()
         return found
 
@@ -197,15 +203,16 @@ class Hand:
 
         The points fill a square in the middle, whatever the shape of the map.
         """
+        self.map().locator("[data-do=lasso]").click()
         box = self.map().locator(".over").bounding_box()
         assert box is not None
         side = 0.96 * min(box["width"], box["height"])
         x0 = box["x"] + box["width"] / 2 - side / 2
         y0 = box["y"] + box["height"] / 2 - side / 2
-        ends = [(left, 0.0), (right, 0.0), (right, 1.0), (left, 1.0), (left, 0.1)]
+        # begun at half height, where neither tools nor legend are in the way
+        ends = [(left, 0.5), (left, 0.0), (right, 0.0), (right, 1.0), (left, 1.0), (left, 0.6)]
         corners = [(x0 + x * side, y0 + y * side) for x, y in ends]
         before = self.shown()
-        self.page.locator(".map [data-do=lasso]").click()
         self.page.mouse.move(*corners[0])
         self.page.mouse.down()
         for corner in corners[1:]:

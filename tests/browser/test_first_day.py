@@ -45,9 +45,9 @@ def test_a_first_day(serve: Callable, visit: Callable, hand: Callable, until: Ca
 
 def first_run(page: Page, me: Callable) -> None:
     """Build a small demo by the button of Home; how far it is can be seen."""
-    page.get_by_label("Cutouts").fill(str(OBJECTS))
-    page.get_by_label("Training steps").fill("30")
-    page.get_by_label("Training steps").press("Enter")
+    page.get_by_role("spinbutton", name="Cutouts").fill(str(OBJECTS))
+    page.get_by_role("spinbutton", name="Training steps").fill("30")
+    page.get_by_role("spinbutton", name="Training steps").press("Enter")
     page.get_by_role("button", name="Build the demo").click()
     progress = page.locator('[data-testid="stProgress"]')
     expect(progress).to_contain_text("demo:")
@@ -149,18 +149,18 @@ def look_at_one(me: Callable, until: Callable) -> list[str]:
     chosen: list[str] = me.lasso(0.3, 0.6)
     me.cards.nth(2).click()
     me.says(f"^{chosen[2]}$")
-    until(lambda: {"object", "selection"} <= set(address(me.page)), "the address names both")
+    until(lambda: {"object", "selection"} <= set(address(me)), "the address names both")
     return chosen
 
 
-def address(page: Page) -> dict[str, str]:
+def address(me: Callable) -> dict[str, str]:
     """Read what the address carries."""
-    return {name: value[0] for name, value in parse_qs(urlsplit(page.url).query).items()}
+    return {name: value[0] for name, value in parse_qs(urlsplit(me.address).query).items()}
 
 
 def everything_is_there(page: Page, me: Callable, known: dict[str, str], chosen: list[str]) -> None:
     """The page, the object, the selection, the labels, the verdicts: all as it was left."""
-    assert urlsplit(page.url).path == "/map"
+    assert urlsplit(me.address).path == "/map"
     me.map()
     me.says(f"^{chosen[2]}$")
     expect(me.cards).to_have_count(len(chosen))
