@@ -50,14 +50,14 @@ def counts(data: DataSet) -> None:
         return
     labels = marks.labels_by_row(data)
     table = label_counts(current, labels, [label.name for label in task.labels])
-    st.dataframe(table, hide_index=True, height="content")
+    st.dataframe(table, hide_index=True, height="content", width="content")
     split = disagreeing(current, data.row_of)
-    columns = st.columns(max(4, len(table) + 1))
+    columns = st.columns(max(7, len(table) + 1))
     for column, name in zip(columns, table["label"], strict=False):
         rows = np.flatnonzero(labels == name)
         column.button(f"Show {name}", key=f"show {name}", on_click=_show, args=(rows, name),
                       disabled=not len(rows), use_container_width=True)  # fmt: skip
-    columns[-1].button(f"Show disputed ({len(split)})", key="show disputed", on_click=_show,
+    columns[len(table)].button(f"Show disputed ({len(split)})", key="show disputed", on_click=_show,
                        args=(split, "labelled differently by several"), disabled=not len(split),
                        use_container_width=True)  # fmt: skip
 
@@ -74,7 +74,8 @@ def agreement() -> None:
         return
     alpha = found["alpha"]
     words = "" if alpha is None else f", Krippendorff's alpha {alpha:.2f}"
-    with st.expander(f"{found['objects']:,} objects labelled by several: {found['percent']:.0f}% "
+    n = found["objects"]
+    with st.expander(f"{n:,} object{'s' * (n != 1)} labelled by several: {found['percent']:.0f}% "
                      f"of pairs of labels agree{words}"):  # fmt: skip
         table = pd.DataFrame(pairs).rename(columns={"percent": "agree [%]", "kappa": "Cohen's κ"})
         st.dataframe(table.round(2), hide_index=True, height="content")

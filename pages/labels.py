@@ -34,7 +34,14 @@ def show() -> None:
     ledgerview.counts(data)
     ledgerview.agreement()
     if state.now().chosen is not None:
-        panels.gallery(path, data, key="labels gallery", height=230)
+        left, right = st.columns([7, 3])
+        with left:
+            panels.gallery(path, data, key="labels gallery", height=420)
+        with right, st.container(height=520, border=False):
+            if state.now().object in data.row_of:
+                panels.inspector(path, data)
+            else:
+                st.caption("Click an object of the gallery to look at it.")
     st.markdown("##### What was done")
     ledgerview.history()
     ledgerview.place()
