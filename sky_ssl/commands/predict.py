@@ -100,6 +100,7 @@ def _add_fit(p: argparse.ArgumentParser) -> None:
 def fit(args: argparse.Namespace) -> dict[str, Any]:
     """Fit a predictor."""
     from sky_ssl.explore.predicting import open_images, read_labels
+    from sky_ssl.progress import terminal
     from sky_ssl.training import finetune
     from sky_ssl.training.fitstate import load_pretrained
     from sky_ssl.training.predictconfig import fit_config
@@ -124,7 +125,7 @@ def fit(args: argparse.Namespace) -> dict[str, Any]:
         task=args.task,
         radius_arcsec=args.radius,
     )
-    result = finetune.fit(config, labels, images, args.out, pretrained)
+    result = finetune.fit(config, labels, images, args.out, pretrained, terminal)
     if args.json:
         warn(result["notes"])
     return result
@@ -184,7 +185,7 @@ def apply(args: argparse.Namespace) -> dict[str, Any]:
         }
     if labels is not None:
         result["check"] = measured(labels, answers, args.prevalence)
-        result["notes"] = notes + labels.notes
+        result["notes"] = list(dict.fromkeys(notes + labels.notes))
     if args.json:
         warn(result["notes"])
     return result

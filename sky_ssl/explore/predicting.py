@@ -121,7 +121,7 @@ def read_labels(
     for name in (*targets, *errors):
         if name not in frame:
             raise InputError(f"{source}: no column {name!r}; there are {' '.join(frame.columns)}")
-    notes = [] if table is None else list(frame.attrs.get("notes", []))
+    notes = [*cutouts.notes, *([] if table is None else frame.attrs.get("notes", []))]
     rows = np.arange(len(objects))
     if table:
         match = match_objects(

@@ -10,7 +10,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,20 @@ import numpy as np
 import torch
 
 from sky_ssl.errors import InputError
-from sky_ssl.model.config import ModelConfig
 from sky_ssl.model.predictor import Predictor
-from sky_ssl.sky.cutouts import CutoutInfo
-from sky_ssl.sky.noise import sky_sigma, usable_sigma
+from sky_ssl.progress import Progress
 from sky_ssl.training import distributed
 from sky_ssl.training.augment import augment, draw_augmentation, turn
 from sky_ssl.training.data import batches
 from sky_ssl.training.fitscore import finish_fit, look_at, loss_of
-from sky_ssl.training.fitstate import FitState, Pretrained, build, prepare_fit, take_weights
+from sky_ssl.training.fitstate import (
+    FitState,
+    Pretrained,
+    build,
+    choose_network,
+    prepare_fit,
+    take_weights,
+)
 from sky_ssl.training.layerwise import layered_optimizer
 from sky_ssl.training.log import RunLog
 from sky_ssl.training.order import BatchOrder, draw_for_share, step_seed
@@ -44,6 +49,7 @@ def fit(
     images: Images,
     run: Path,
     pretrained: Pretrained | None = None,
+    progress: Callable[[str, str], Progress] | None = None,
 ) -> dict[str, Any]:
     """Fit a predictor in the run directory `run`, or go on with it.
 
@@ -54,6 +60,8 @@ def fit(
         run: run directory.
         pretrained: where to start from. "frozen" and "finetune" need its weights; "scratch" and
             "cnn" take its network, bands and noise alone.
+        progress: called with what is done beside training and its unit; gives what is called with
+            (done, total).
 
     Returns:
         What `predictor.json` says (see `fitscore.finish_fit`); with "stopped" after a signal.
@@ -68,7 +76,7 @@ def fit(
     train, validation = (
         make_part(images, labels, index[name], question, config) for name in ("train", "validation")
     )
-    network, info = _network(config, images, train, pretrained)
+    network, info = choose_network(config, images, train, pretrained)
     model = build(config, network, info, question)
     if config.mode in ("frozen", "finetune"):
         assert pretrained is not None
@@ -85,10 +93,11 @@ def fit(
     state = FitState(run, config, network, info, question, model, optimizer, about)
     found = prepare_fit(run, state)
     start = state.restore(found) if found else 0
-    done = _learn(state, train, validation, start, device)
+    done = _learn(state, train, validation, start, device, progress)
     if done < config.steps and not state.stopped:
         return {"stopped": done, "path": str(run), "notes": notes}
-    return finish_fit(state, labels, images, index, notes, done)
+    measure = progress("measure", "cutout") if progress else None
+    return finish_fit(state, labels, images, index, notes, done, measure)
 
 
 def _device(config: FitConfig) -> torch.device:
@@ -100,28 +109,22 @@ def _device(config: FitConfig) -> torch.device:
     return ranks.device
 
 
-def _network(
-    config: FitConfig, images: Images, train: Part, pretrained: Pretrained | None
-) -> tuple[ModelConfig, CutoutInfo]:
-    """Choose the network and the units it works in; without a checkpoint from training images."""
-    if pretrained is not None:
-        return pretrained.config, pretrained.info
-    if config.mode in ("frozen", "finetune"):
-        raise InputError(f"mode {config.mode}: give the pre-trained run to start from")
-    sample = np.unique(np.linspace(0, len(train) - 1, min(len(train), 512)).astype(int))
-    sigma = usable_sigma(sky_sigma(train.read(sample)))
-    info = replace(images.info, sky_sigma=tuple(float(s) for s in sigma), scale=None)
-    return ModelConfig(image_size=images.shape[1]), info
-
-
-def _learn(state: FitState, train: Part, validation: Part, start: int, device: torch.device) -> int:
+def _learn(
+    state: FitState,
+    train: Part,
+    validation: Part,
+    start: int,
+    device: torch.device,
+    progress: Callable[[str, str], Progress] | None,
+) -> int:
     """Train from step `start`; give the steps done."""
     config, model = state.config, state.model
     if start >= config.steps or state.stopped:
         return start
     B = config.batch_size
     order = BatchOrder(np.arange(len(train)), B, 1, config.seed)
-    memory = _remember(model, train, config, device)
+    encoding = progress("encode", "cutout") if progress else None
+    memory = _remember(model, train, config, device, encoding)
     known = _remember(model, validation, replace(config, flips=False), device)
     schedule, augmentation = config.schedule, config.augmentation
     sigma = torch.tensor(state.info.sky_sigma, device=device)
@@ -236,7 +239,11 @@ def _refuse(state: FitState, losses: list[torch.Tensor], rows: Rows, done: int) 
 
 @torch.no_grad()
 def _remember(
-    model: Predictor, part: Part, config: FitConfig, device: torch.device
+    model: Predictor,
+    part: Part,
+    config: FitConfig,
+    device: torch.device,
+    progress: Progress | None = None,
 ) -> torch.Tensor | None:
     """Run a frozen body once over a part, in all ways that an image can be turned.
 
@@ -259,6 +266,8 @@ def _remember(
         found.append(torch.stack(turned, dim=1))
         if len(part) * found[0][0].numel() * 4 > _REMEMBERED:
             return None
+        if progress:
+            progress(first + n, len(part))
     return torch.cat(found)
 
 

@@ -224,6 +224,7 @@ def finish_fit(
     index: dict[str, Rows],
     notes: list[str],
     done: int,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Measure the best weights and write `predictor.json`.
 
@@ -246,7 +247,9 @@ def finish_fit(
         rows = index[name]
         if not len(rows):
             continue
-        answers = answer(state.model, _reader(images, labels.rows[rows]), len(rows), device=device)
+        read = _reader(images, labels.rows[rows])
+        shown = progress if name == "test" else None
+        answers = answer(state.model, read, len(rows), device=device, progress=shown)
         truth = labels.values[rows]
         result[name] = figures(q, truth, answers, sky_groups_of(labels, rows))
         if name == "validation" and not q.classes:

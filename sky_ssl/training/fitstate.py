@@ -6,10 +6,11 @@ pre-training does, and `predictor.json` when it is finished.
 
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tomli_w
 import torch
 
@@ -20,11 +21,12 @@ from sky_ssl.model.embedding import TokenStatistics
 from sky_ssl.model.encoder import Encoder
 from sky_ssl.model.predictor import Predictor, TokenBody
 from sky_ssl.sky.cutouts import CutoutInfo
+from sky_ssl.sky.noise import sky_sigma, usable_sigma
 from sky_ssl.training import checkpoint
 from sky_ssl.training.config import build_section
 from sky_ssl.training.order import step_seed
 from sky_ssl.training.predictconfig import FitConfig, fit_table
-from sky_ssl.training.predictdata import Question
+from sky_ssl.training.predictdata import Images, Part, Question
 
 # Settings that change neither the weights nor the figures
 _FREE = {
@@ -56,6 +58,34 @@ def load_pretrained(run: str | Path) -> Pretrained:
     return Pretrained(
         state.model_config, state.info, model.encoder, statistics, state.sha256(), str(run)
     )
+
+
+def choose_network(
+    config: FitConfig, images: Images, train: Part, pretrained: Pretrained | None
+) -> tuple[ModelConfig, CutoutInfo]:
+    """Choose the network and the units it works in; without a checkpoint from training images.
+
+    Raises:
+        InputError: settings or images that no network can be made for.
+    """
+    if pretrained is not None:
+        for name in ("size", "patch_size"):
+            if getattr(config, name):
+                raise InputError(
+                    f"predict.{name} = {getattr(config, name)!r}: the network is that of the "
+                    "pre-trained run"
+                )
+        return pretrained.config, pretrained.info
+    if config.mode in ("frozen", "finetune"):
+        raise InputError(f"mode {config.mode}: give the pre-trained run to start from")
+    _, H, W = images.shape
+    if config.mode == "scratch" and H != W:
+        raise InputError(f"cutouts of {H} x {W} pixels: mode scratch needs square ones")
+    sample = np.unique(np.linspace(0, len(train) - 1, min(len(train), 512)).astype(int))
+    sigma = usable_sigma(sky_sigma(train.read(sample)))
+    info = replace(images.info, sky_sigma=tuple(float(s) for s in sigma), scale=None)
+    patch = 1 if config.mode == "cnn" else config.patch_size or 8
+    return ModelConfig(size=config.size or "nano", image_size=H, patch_size=patch), info
 
 
 def build(

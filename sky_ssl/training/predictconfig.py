@@ -27,6 +27,8 @@ class FitConfig:
     pooling: str = "central"  # of the linear head, as for embeddings
     heads: int = 0  # attention heads of the attentive pooling; 0 = as the encoder
     dropout: float = 0.0  # share of the features dropped while training
+    size: str = ""  # of a network from scratch without a run: nano, small, ... ("" = nano)
+    patch_size: int = 0  # and the pixels a side of its patches; 0 = 8
 
     labels: int = 0  # labels in all, those to validate on among them; 0 = all there are
     natural: bool = False  # kinds as frequent as they are; else each kind weighs the same
@@ -74,7 +76,15 @@ class FitConfig:
         _among("wandb", self.wandb, ("disabled", "offline", "online"))
         for name in ("steps", "batch_size", "validate_every", "keep", "log_every"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        for name in ("heads", "patience", "error_floor", "weight_decay", "clip", "workers"):
+        for name in (
+            "heads",
+            "patch_size",
+            "patience",
+            "error_floor",
+            "weight_decay",
+            "clip",
+            "workers",
+        ):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         for name in ("dropout", "smoothing", "validation", "test"):
             _require(0 <= getattr(self, name) < 1, name, getattr(self, name), "from 0 to below 1")

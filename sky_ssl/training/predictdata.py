@@ -28,6 +28,7 @@ _BLOCKS = (1.0, 0.5, 0.25, 0.1)  # degrees
 _ENOUGH_BLOCKS = 10
 _MEMORY = 1 << 30  # bytes of images that are kept in memory
 _BUFFER_DEG = 0.05
+_FEW = 20  # labels to stop early on, below which their loss is mostly noise
 
 
 class Images(Protocol):
@@ -178,6 +179,11 @@ def _check_kinds(
     if len(parts["validation"]) and classes and len(of_validation) < 2:
         notes.append("one kind alone on the sky to validate on: trained to the last step")
         parts["validation"] = parts["validation"][:0]
+    if 0 < len(parts["validation"]) < _FEW:
+        notes.append(
+            f"{len(parts['validation'])} labels to stop early on: when to stop is guesswork, and "
+            "ranges are wide; --validation 0 trains to the last step on all of them"
+        )
 
 
 def scaled(labels: Labels, train: Rows) -> Question:

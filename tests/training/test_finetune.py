@@ -242,8 +242,8 @@ def test_early_stop_keeps_the_best(pretrained: Pretrained, tmp_path: Path) -> No
     validation = divide(labels, config, [])["validation"]
     labels.values[validation] = 1 - labels.values[validation]
     result = finetune.fit(config, labels, sky, tmp_path, pretrained)
-    losses = {m["step"]: m["validation_loss"] for m in read_metrics(tmp_path) if "r2" not in m
-              and "validation_loss" in m}  # fmt: skip
+    lines = [m for m in read_metrics(tmp_path) if "validation_loss" in m]
+    losses = {m["step"]: m["validation_loss"] for m in lines}
     best = min(losses, key=lambda step: losses[step])
     assert result["steps"] == best + 3 * config.validate_every < 400
     assert result["best_step"] == best
@@ -393,3 +393,29 @@ def test_a_loss_that_is_no_number_stops_it(pretrained: Pretrained, tmp_path: Pat
     config = quick("scratch", lr=1e30, clip=0.0, warmup=0.0)
     with pytest.raises(InputError, match="learning rate"):
         finetune.fit(config, sky.labels(sky.wide), sky, tmp_path, pretrained)
+
+
+def test_a_network_of_its_own_size(tmp_path: Path) -> None:
+    """From scratch without a run: size and patches as set, noise of the training images alone."""
+    sky = Sky(60)
+    labels = sky.labels(sky.wide)
+    config = quick("scratch", steps=2, size="nano", patch_size=4)
+    sky.images *= 7
+    finetune.fit(config, labels, sky, tmp_path)
+    fitted = load_predictor(tmp_path)
+    assert (fitted.network.patch_size, fitted.network.dimensions[0]) == (4, 128)
+    assert fitted.info.sky_sigma == pytest.approx((7, 7), rel=0.4)
+    with pytest.raises(InputError, match=r"predict.size = 'nano': the network is that of"):
+        finetune.fit(config, labels, sky, tmp_path / "b", start())
+
+
+def test_few_labels_to_stop_on_are_mentioned(pretrained: Pretrained, tmp_path: Path) -> None:
+    """Ten labels, two of which would tell when to stop: a note says what to do instead."""
+    sky = Sky()
+    labels = sky.labels(sky.wide)
+    config = quick("frozen", steps=5, labels=10)
+    result = finetune.fit(config, labels, sky, tmp_path / "a", pretrained)
+    assert any("--validation 0" in note for note in result["notes"])
+    result = finetune.fit(replace(config, validation=0.0), labels, sky, tmp_path / "b", pretrained)
+    assert (result["n_train"], result["n_validation"], result["best_step"]) == (10, 0, 5)
+    assert not any("--validation 0" in note for note in result["notes"])
