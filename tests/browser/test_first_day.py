@@ -30,9 +30,9 @@ def test_a_first_day(serve: Callable, visit: Callable, hand: Callable, until: Ca
     first_run(page, me)
     known = label_on_the_map(me, workspace, until)
     known = refit(me, known, until)
-    search(page, me, [name for name, label in known.items() if label == "dwarf"][:2])
+    search(page, me, [name for name, label in known.items() if label == "dwarf"][:2], until)
     vet(page, me)
-    take_away(page, workspace, tmp_path / "list.vot", known)
+    take_away(me, workspace, tmp_path / "list.vot", known)
     chosen = look_at_one(me, until)
     page.reload()
     everything_is_there(page, me, known, chosen)
@@ -98,7 +98,7 @@ def refit(me: Callable, known: dict[str, str], until: Callable) -> dict[str, str
     return {**known, name: "dwarf"}
 
 
-def search(page: Page, me: Callable, exemplars: list[str]) -> None:
+def search(page: Page, me: Callable, exemplars: list[str], until: Callable) -> None:
     """Find what is like two labelled objects."""
     me.turn_to("Search")
     field = page.get_by_label("Add an object by id, or the nearest to a position")
@@ -109,7 +109,7 @@ def search(page: Page, me: Callable, exemplars: list[str]) -> None:
         expect(field).to_have_value("")
     me.says("25 objects most like 2 exemplars")
     expect(me.cards).to_have_count(25)
-    assert not set(me.shown()) & set(exemplars)
+    until(lambda: not set(me.shown()) & set(exemplars), "the exemplars are not among the results")
 
 
 def vet(page: Page, me: Callable) -> None:
@@ -120,9 +120,11 @@ def vet(page: Page, me: Callable) -> None:
     expect(page.get_by_text(re.compile(VETTED))).to_be_visible()
 
 
-def take_away(page: Page, workspace: Workspace, file: Path, known: dict[str, str]) -> None:
+def take_away(me: Callable, workspace: Workspace, file: Path, known: dict[str, str]) -> None:
     """Download the list as a VOTable and read it as astronomers do."""
+    page = me.page
     page.get_by_role("tab", name="Files").click()
+    me.rest()
     with page.expect_download() as download:
         page.get_by_role("button", name="VOTable").click()
     download.value.save_as(file)
