@@ -113,6 +113,7 @@ def map_file(
         "embeddings": str(e.path),
         "warm": "" if s.warm is None else str(s.warm),
         "pooling": str(e.attributes.get("pooling", "")),
+        "turns": int(e.attributes.get("turns", 1)),
     }
     write_map(out, made.xy, columns, attributes, made.axes)
     seconds = round(time.perf_counter() - began, 2)
@@ -184,6 +185,12 @@ def _placed(
             f"{old.path}: made with model {models[0][:12] or 'unknown'}, {e.path} with "
             f"{models[1][:12] or 'unknown'}: embed with the same"
         )
+    for name, plain in (("pooling", ""), ("turns", 1)):
+        ours, theirs = (a.get(name, plain) for a in (old.attributes, e.attributes))
+        if ours != theirs and "" not in (ours, theirs):
+            raise InputError(
+                f"{old.path}: made with {name} {ours}, {e.path} with {theirs}: embed with the same"
+            )
     known = rows_of(e.id, old.id)
     points = old.axes.project(e.values, share(progress, 0, 200))
     usable = np.isfinite(points).all(axis=1)

@@ -17,7 +17,7 @@ VALUES = np.random.default_rng(0).normal(size=(240, 8)).astype(np.float32)
 QUICK = MapOptions(epochs=30)
 
 
-def write(path: Path, rows: slice | list[int], model: str = "a" * 64) -> Path:
+def write(path: Path, rows: slice | list[int], model: str = "a" * 64, **more: object) -> Path:
     numbers = np.arange(len(VALUES))[rows]
     count = len(numbers)
     columns = {
@@ -26,7 +26,7 @@ def write(path: Path, rows: slice | list[int], model: str = "a" * 64) -> Path:
         "dec": np.zeros(count),
         "tile": np.full(count, ""),
     }
-    said = {"checkpoint_sha256": model, "pooling": "mean"}
+    said = {"checkpoint_sha256": model, "pooling": "mean", **more}
     values = VALUES[rows]
     write_embeddings(
         path, [values], values.shape, dtype="float32", columns=columns, attributes=said
@@ -91,6 +91,9 @@ def test_maps_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
     other = write(tmp_path / "other.h5", slice(100, 160), model="b" * 64)
     with pytest.raises(InputError, match=r"made with model aaaaaaaaaaaa, .* with bbbbbbbbbbbb"):
         map_file(other, out, QUICK, MapSources(onto=m))
+    turned = write(tmp_path / "turned.h5", slice(100, 160), turns=8)
+    with pytest.raises(InputError, match=r"m\.h5: made with turns 1, .*turned\.h5 with 8"):
+        map_file(turned, out, QUICK, MapSources(onto=m))
     with pytest.raises(InputError, match=r"not one object of .*other\.h5 is in this map"):
         map_file(other, out, QUICK, MapSources(warm=m))
     with pytest.raises(InputError, match="warm given with method pca"):
