@@ -73,7 +73,8 @@ def style() -> None:
 
 def set_height(key: str, height: str) -> None:
     """Give a container with a key a height as CSS says it, such as one that follows the window."""
-    st.html(f"<style>.st-key-{key} {{ height: {height} !important; }}</style>")
+    rule = f".st-key-{key} {{ height: {height}; overflow-y: auto; flex-wrap: nowrap; }}"
+    st.html(f"<style>{rule} .st-key-{key} > * {{ flex-shrink: 0; }}</style>")
 
 
 def datasets() -> list[Path]:

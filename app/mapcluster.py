@@ -1,12 +1,11 @@
 """A cluster of the map: its card, its name, its members."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from app import objects, panels, state
+from app import cards, objects, panels, state
 from app.cache import maps as kept
 from app.components.gallery_view import draw_gallery
 from app.words import plain
@@ -18,7 +17,11 @@ from sky_ssl.explore.mapclusters import cluster_title, members
 
 _CHOSEN = "cluster shown"
 _FAILED = "cluster name failed"
-_UNITS = {"half_light_radius": "arcsec", "mean_surface_brightness": "mag/arcsec²"}
+_UNITS = {
+    "half_light_radius": "arcsec", "mean_surface_brightness": "mag/arcsec²", "mag_r": "mag",
+}  # fmt: skip
+_TOLD = ("mag_r", "half_light_radius", "mean_surface_brightness", "zspec")  # first, where known
+_MOST = 6  # medians that are told
 
 
 def follow(file: Path, row: int) -> None:
@@ -58,9 +61,8 @@ def card(path: Path, data: DataSet, file: Path) -> None:
     if text := st.session_state.pop(_FAILED, ""):
         st.warning(plain(text))
     share = about.size / len(data)
-    st.markdown(f"**{about.size:,}** objects, {share:.1%} of all")
-    _labels(path, file, number)
-    _medians(about)
+    words = [f"**{about.size:,}** objects, {share:.1%} of all", _labels(path, file, number)]
+    st.caption("  \n".join([*words, *_medians(about)]))
     left, right = st.columns(2)
     for column, by in ((left, "typical"), (right, "odd")):
         column.button(
@@ -75,42 +77,43 @@ def card(path: Path, data: DataSet, file: Path) -> None:
         _strip(path, data, rows, f"cluster strip {by}")
 
 
-def _labels(path: Path, file: Path, number: int) -> None:
+def _labels(path: Path, file: Path, number: int) -> str:
     task = panels.task()
     held = kept.cluster_labels(panels.ledger_place(), task.name, file, path, number)
     words = [f"{plain(name)} **{count:,}**" for name, count in held.items()]
-    st.markdown(
-        f":gray[labels of {plain(task.name)}:] " + (" · ".join(words) if words else "none yet")
-    )
+    return f"labels of {plain(task.name)}: " + (" · ".join(words) if words else "none yet")
 
 
-def _medians(about: Card) -> None:
+def _medians(about: Card) -> list[str]:
+    """Write the medians: colours in a line, brightness and sizes in another."""
     colours = {n: v for n, v in about.medians.items() if " - " in n}
-    others = {n: v for n, v in about.medians.items() if " - " not in n}
+    others = [n for n in _TOLD if n in about.medians]
+    others += [n for n in about.medians if n not in (*colours, *others) and "mag_" not in n]
+    lines = []
     if colours:
-        words = [f"{plain(name)} **{value:.2f}**" for name, value in colours.items()]
-        st.markdown(":gray[colours, mag:] " + " · ".join(words))
+        words = [
+            f"{plain(name.replace(' - ', '–'))} **{value:.2f}**" for name, value in colours.items()
+        ]
+        lines.append("median colours: " + " · ".join(words) + " mag")
     if others:
         words = [
-            f"{plain(name.replace('_', ' '))} **{value:.3g}** {_UNITS.get(name, '')}".rstrip()
-            for name, value in list(others.items())[:8]
+            f"{plain(name.replace('_', ' '))} **{about.medians[name]:.3g}** {_UNITS.get(name, '')}"
+            for name in others[:_MOST]
         ]
-        st.markdown(":gray[medians:] " + " · ".join(words))
+        lines.append("medians: " + " · ".join(word.rstrip() for word in words))
+    return lines
 
 
 def _strip(path: Path, data: DataSet, rows: list[int], key: str) -> None:
-    e = data.embeddings
-    items: list[dict[str, Any]] = [
-        {"row": row, "name": str(e.id[row]), "text": "", "label": "", "colour": ""} for row in rows
-    ]
     draw_gallery(
-        items,
+        cards.items_of(data, np.array(rows, dtype=np.int64), [""] * len(rows)),
         about=objects.address(path),
         task=None,
         key=key,
-        thumb=78,
-        height=300,
-        on={"open": lambda event: state.look_at(str(e.id[int(event["row"])]), fly=True)},
+        thumb=86,
+        height=340,
+        tools=False,
+        on=cards.looks(data),
     )
 
 

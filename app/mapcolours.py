@@ -23,6 +23,7 @@ BUILT_IN = {
     "oddness": "oddness",
 }
 """What is not a column, and how it is called."""
+_RENEW = "whole page wanted"
 
 
 @dataclass(frozen=True)
@@ -119,23 +120,47 @@ def odd_offer(path: Path) -> Offer:
     )
 
 
-def make(found: Offer) -> None:
-    """Draw an offer: a button that starts the job, or that it runs."""
+def make(found: Offer, *, narrow: bool = False) -> None:
+    """Draw an offer: a button that starts the job, or that it runs.
+
+    Args:
+        found: what to offer.
+        narrow: the words stand below the button, in place of beside it.
+    """
     out = written_by(found.command)
     if out in [written_by(job.command) for job in jobsboard.running()]:
         st.caption(f"{plain(found.title)}: at work, see above")
         return
-    left, right = st.columns([1.3, 5], vertical_alignment="center")
-    left.button(
+    columns = [st.container(), st.container()]
+    if not narrow:
+        columns = st.columns([1.3, 5], vertical_alignment="center")
+    columns[0].button(
         found.button,
-        key=f"make {found.title}",
+        key=f"make {found.title} {narrow}",
         type="primary",
         help=f"Runs `{shown(found.command)}`",
-        on_click=jobsboard.start,
+        on_click=start,
         args=(found.title, found.command),
         use_container_width=True,
     )
-    right.caption(found.words)
+    columns[1].caption(found.words)
+
+
+def start(title: str, command: Sequence[str]) -> None:
+    """Start a job from a part of the page that is drawn by itself."""
+    jobsboard.start(title, command)
+    renew_next()
+
+
+def renew() -> None:
+    """Draw the whole page where something began that stands outside of the present part."""
+    if st.session_state.pop(_RENEW, False):
+        st.rerun(scope="app")
+
+
+def renew_next() -> None:
+    """Have the whole page drawn by the next `renew`."""
+    st.session_state[_RENEW] = True
 
 
 def _column_choice(name: str) -> str:

@@ -1,21 +1,18 @@
 """The maps on the page: what they show, and what the user does on them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import streamlit as st
 
-from app import drawings, mapcluster, maptools, objects, panels, state
+from app import drawings, mapcluster, maptools, marks, objects, state
 from app.cache import maps as kept
 from app.cache import stamp
 from app.components.map_view import MapContent, Mark, draw_map
 from app.routes import SHELF
 from sky_ssl.explore.dataset import DataSet
-from sky_ssl.explore.labels import Origin
 from sky_ssl.explore.mapview import hidden_rows, mask_bytes, select
 from sky_ssl.figures.colours import Colouring
 
@@ -114,17 +111,13 @@ def _draw(stage: Stage, file: Path, event: dict[str, Any]) -> None:
 def _key(data: DataSet, key: str, row: int) -> None:
     """Do what a key on the map stands for."""
     if key in ("undo", "redo"):
-        origin = Origin(state.now().labeller)
-        act: Callable[..., Any] = getattr(panels.ledger(), key)
-        count = len(act(origin=origin).events)
-        what = "undone" if key == "undo" else "restored"
-        st.session_state["said"] = f"{count} labels {what}" if count else f"nothing to be {what}"
+        getattr(marks, key)()
     elif key in "jk":
         _step(data, row, 1 if key == "j" else -1)
     elif 0 <= row < len(data):
-        names: list[str | None] = [None, *(label.name for label in panels.task().labels)]
+        names: list[str | None] = [None, *(label.name for label in marks.task().labels)]
         if int(key) < len(names):
-            panels.write_labels(data, [row], names[int(key)])
+            marks.write_labels(data, [row], names[int(key)])
 
 
 def _step(data: DataSet, row: int, by: int) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from app import jobsboard, mapcolours, panels, state
+from app import jobsboard, mapcolours, state
 from app.cache import maps as kept
 from app.words import plain
 from sky_ssl.errors import InputError
@@ -76,7 +76,7 @@ def other_maps(path: Path, data: DataSet, files: list[Path]) -> None:
                 key=f"make map {method}",
                 disabled=busy,
                 help=f"Runs `{shown(command)}`",
-                on_click=jobsboard.start,
+                on_click=mapcolours.start,
                 args=(f"map {name}", command),
                 use_container_width=True,
             )
@@ -112,6 +112,7 @@ def _take_own(path: Path, data: DataSet) -> None:
         [f"{upload.name}: {made['placed']:,} of {made['rows']:,} objects placed", *made["notes"]]
     )
     state.change(beside=f"{name}.h5")
+    mapcolours.renew_next()
 
 
 def odd_first(path: Path, data: DataSet) -> None:
@@ -119,7 +120,7 @@ def odd_first(path: Path, data: DataSet) -> None:
     marked = mapcolours.artefacts(path)
     scores = kept.oddness(path, marked)
     if scores is None:
-        mapcolours.make(mapcolours.odd_offer(path))
+        mapcolours.make(mapcolours.odd_offer(path), narrow=True)
         return
     weighed = f"; {len(marked):,} labelled artefacts weighed down" if marked else ""
     st.button(
@@ -142,32 +143,3 @@ def _choose_odd(path: Path) -> None:
     known = np.flatnonzero(np.isfinite(scores))
     rows = known[np.argsort(-scores[known], kind="stable")][:MOST_ODD]
     state.choose(state.Chosen(rows, "review", "oddness", scores[rows]))
-
-
-def label_all(data: DataSet) -> None:
-    """Offer to label all that is chosen; asks by being opened."""
-    chosen = state.now().chosen
-    if chosen is None:
-        return
-    for number, label in enumerate(panels.task().labels):
-        st.button(
-            f"{plain(label.name)}: all {len(chosen.rows):,}",
-            key=f"label all {number}",
-            on_click=_label_all,
-            args=(data, label.name),
-            use_container_width=True,
-        )
-    st.button(
-        "Clear their labels", key="label all clear", on_click=_label_all, args=(data, None),
-        use_container_width=True,
-    )  # fmt: skip
-    st.caption("Ctrl-z takes it back.")
-
-
-def _label_all(data: DataSet, label: str | None) -> None:
-    chosen = state.now().chosen
-    if chosen is None:
-        return
-    panels.write_labels(data, chosen.rows.tolist(), label)
-    what = "cleared" if label is None else f"labelled {label}"
-    st.session_state["said"] = f"{len(chosen.rows):,} objects {what}"

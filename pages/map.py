@@ -17,7 +17,7 @@ from app.words import plain
 from sky_ssl.explore.starting import map_command
 from sky_ssl.explore.tasks import load_tasks
 
-_ALONE, _WITH_GALLERY = "calc(100vh - 198px)", "calc(100vh - 494px)"  # height of the maps
+_ALONE, _WITH_GALLERY = "calc(100vh - 198px)", "calc(100vh - 540px)"  # height of the maps
 _GALLERY = 240  # pixels
 _HIDDEN = "collapsed"
 
@@ -38,22 +38,23 @@ if not files:
 @st.fragment
 def instrument() -> None:
     """Maps, inspector and gallery; a click or a lasso reruns this much and no more."""
+    mapcolours.renew()
     now = state.now()
     bar = st.columns([2, 2, 2, 1.6, 2.2, 1.1, 1.1], vertical_alignment="center")
     names = {file.name: maptools.map_name(file) for file in files}
     name = bar[0].selectbox(
-        "Map", names, _place(list(names), now.map), names.__getitem__, key="map choice",
+        "Map", list(names), _place(list(names), now.map), names.__getitem__, key="map choice",
         label_visibility=_HIDDEN,
     )  # fmt: skip
     none = "no second map"
     others = {"": none, **{key: f"beside {text}" for key, text in names.items() if key != name}}
     beside = bar[1].selectbox(
-        "Beside", others, _place(list(others), now.beside), others.__getitem__,
+        "Beside", list(others), _place(list(others), now.beside), others.__getitem__,
         key=f"beside {name} {len(others)} {now.beside}", label_visibility=_HIDDEN,
     )  # fmt: skip
     kinds = mapcolours.options(path, data)
     by = bar[2].selectbox(
-        "Colour by", kinds, _place(list(kinds), mapcolours.first_choice(path, data)),
+        "Colour by", list(kinds), _place(list(kinds), mapcolours.first_choice(path, data)),
         kinds.__getitem__, key="colour", label_visibility=_HIDDEN,
     )  # fmt: skip
     tasks = [t.name for t in load_tasks(state.workspace().tasks)]
@@ -68,11 +69,12 @@ def instrument() -> None:
     with bar[6].popover("Maps", use_container_width=True, help="Other maps of these objects"):
         maptools.other_maps(path, data, files)
     state.change(map=name, beside=beside, colour=by, task=task, data=path.name)
-    maptools.said()
     file = {f.name: f for f in files}[name]
     colours = mapcolours.colouring(by, path, data, file)
-    if colours is None:
-        mapcolours.offer(by, path, data, file)
+    with st.container():  # a place of its own, so that the map stays when something is said
+        maptools.said()
+        if colours is None:
+            mapcolours.offer(by, path, data, file)
     known = by if colours is not None else "label"
     stage = mapstage.Stage(path, data, colours or mapcolours.labelled(path), kinds[known])
     chosen = state.now().chosen
@@ -86,7 +88,7 @@ def instrument() -> None:
                 stage, file.with_name(one), f"map{' 2' * (one != name)}", height,
                 legend=one == name,
             )  # fmt: skip
-    with places[-1], st.container(height=400, border=False, key="side"):
+    with places[-1], st.container(key="side"):
         if by == "cluster" and colours is not None:
             one, other = st.tabs(["Object", "Cluster"], key="side tabs")
             with other:
@@ -104,14 +106,10 @@ def drawer(by: str) -> None:
     """Show what is chosen."""
     chosen = state.now().chosen
     assert chosen is not None  # or there is no drawer
-    line = st.columns([3, 1.3, 1.3, 1, 4], vertical_alignment="center")
-    line[0].markdown(f"**{len(chosen.rows):,}** chosen by {plain(chosen.name)}")
-    with line[1]:
-        probeview.sort_toggle("map sort")
-    with line[2].popover("Label all", use_container_width=True):
-        maptools.label_all(data)
-    line[3].button("Drop", on_click=state.choose, args=(None,), help="Choose nothing; Esc",
-                   use_container_width=True)  # fmt: skip
+    left, right = st.columns([12, 1], vertical_alignment="center")
+    left.markdown(f"**{len(chosen.rows):,}** chosen by {plain(chosen.name)}")
+    right.button("Drop", on_click=state.choose, args=(None,), help="Choose nothing; Esc",
+                 use_container_width=True)  # fmt: skip
     wanted = by == "probability" or state.now().probing.sort
     probability = probeview.probability(path, data) if wanted else None
     panels.gallery(path, data, key="map gallery", height=_GALLERY, probability=probability)

@@ -16,6 +16,9 @@ from sky_ssl.explore.dataset import DataSet
 from sky_ssl.explore.keptcolumns import read_columns
 from sky_ssl.explore.mapfile import SkyMap
 
+MEMBERS = 8
+"""Typical and odd members that a card shows."""
+
 
 def clusters_table(map_path: Path) -> Path:
     """Give the table beside a map that says which object is in which cluster."""
@@ -81,7 +84,7 @@ def describe(clusters: Clusters, number: int, sky_map: SkyMap, data: DataSet) ->
     if sky_map.axes is not None and sky_map.axes.mean.shape == values.shape[1:]:
         points = np.nan_to_num(sky_map.axes.project(values[rows]))
     told = {name: data.column(name)[rows] for name in data.column_names}
-    (card,) = make_cards(alone, sky_map.xy[rows], points=points, columns=told)
+    (card,) = make_cards(alone, sky_map.xy[rows], points=points, columns=told, members=MEMBERS)
     return replace(
         card,
         number=number,

@@ -83,3 +83,18 @@ def test_the_shelf_lets_go_of_the_oldest() -> None:
     names = [shelf.show(View(key, lambda _: b"", lambda _: [], 1)) for key in "abc"]
     assert shelf.view(names[0].split("/")[-2]) is None
     assert shelf.view(names[2].split("/")[-2]) is not None
+
+
+def test_large_content_is_made_once() -> None:
+    """By what names it, in place of by its bytes; a key is no content."""
+    shelf, calls = Shelf(), []
+
+    def make() -> bytes:
+        calls.append(1)
+        return b"points"
+
+    address = shelf.put_as("map of today", make)
+    assert shelf.put_as("map of today", make) == address
+    assert len(calls) == 1
+    assert shelf.content(address.rsplit("/", 1)[1]) == b"points"
+    assert shelf.put(b"map of today") != address

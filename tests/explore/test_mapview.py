@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sky_ssl.errors import InputError
-from sky_ssl.explore.mapview import FULL, combine, frame_map, mask_bytes
+from sky_ssl.explore.mapview import FULL, combine, frame_map, hidden_rows, mask_bytes, select
 
 
 def test_the_frame_keeps_the_shape_and_comes_back() -> None:
@@ -63,3 +63,16 @@ def test_selections_join() -> None:
 def test_a_mask_has_a_bit_for_each_object() -> None:
     """The lowest bit first."""
     assert mask_bytes(np.array([True, False, True] + 6 * [False])) == bytes([5, 0])
+
+
+def test_what_the_legend_hides_is_left_alone() -> None:
+    """Hidden objects are neither added nor taken out, whatever is drawn."""
+    frame = frame_map(np.array([[0.0, 0.0], [1, 1], [2, 2], [3, 3]]))
+    hidden = hidden_rows(np.array([0, 1, 2, 2], np.uint8), [1, 999, -3])
+    assert hidden.tolist() == [False, True, False, False]
+    low = [[-9, -9], [FULL / 2, -9], [FULL / 2, FULL / 2], [-9, FULL / 2]]  # the first two
+    assert select(frame, low, "new", None, hidden).tolist() == [0]
+    assert select(frame, low, "add", np.array([3]), hidden).tolist() == [0, 3]
+    assert select(frame, low, "subtract", np.array([0, 1, 2]), hidden).tolist() == [1, 2]
+    assert select(frame, low, "intersect", np.array([0, 1, 2]), hidden).tolist() == [0, 1]
+    assert select(frame, [], "new", np.array([1])).tolist() == []

@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from sky_ssl.figures.colours import class_colours, colour_classes, colour_numbers, is_number
+from sky_ssl.figures.colours import (
+    class_colours,
+    colour_classes,
+    colour_numbered,
+    colour_numbers,
+    is_number,
+)
 
 
 def test_classes_have_a_colour_each_and_their_number() -> None:
@@ -47,3 +53,30 @@ def test_class_colours_do_not_depend_on_what_else_is_there() -> None:
     found = class_colours(["a", "b"], {"b": "#56b4e9"})
     assert found["b"] == "#56b4e9"
     assert found["a"] != "#56b4e9"
+
+
+def test_kinds_without_a_value_are_none() -> None:
+    """None and NaN as empty text; numbers and truth by their words; equal words are one kind."""
+    mixed = np.array(["a", None, float("nan"), "", 1, "1"], dtype=object)
+    found = colour_classes(mixed)
+    assert [(p["name"], p["count"]) for p in found.palette] == [("none", 3), ("1", 2), ("a", 1)]
+    assert found.codes.tolist() == [2, 0, 0, 0, 1, 1]
+    assert [p["name"] for p in colour_classes(np.array([True, True, False])).palette[1:]] == [
+        "True", "False",
+    ]  # fmt: skip
+
+
+def test_numbered_kinds_keep_their_numbers() -> None:
+    """Cluster 0 has code 1; none is code 0; those beyond the colours are others."""
+    found = colour_numbered(np.array([0, 2, -1, 1, 2]), ["a", "b", "c"], most=2)
+    assert found.codes.tolist() == [1, 3, 0, 2, 3]
+    assert [(p["name"], p["count"]) for p in found.palette] == [
+        ("none", 1), ("a", 1), ("b", 1), ("other", 2),
+    ]  # fmt: skip
+
+
+def test_a_logarithmic_scale_is_told_in_plain_numbers() -> None:
+    """Equal factors are equal steps; what has no logarithm is grey."""
+    found = colour_numbers(np.array([0.1, 1.0, 10.0, 0.0, -1.0]), -1, 1, log=True)
+    assert found.codes.tolist() == [1, 33, 64, 0, 0]
+    assert [p["name"] for p in found.palette if p["name"]][1::4] == ["0.1", "10"]

@@ -233,7 +233,9 @@ class SkyMap {
     );
     const radius = this.radius(ratio);
     // first what is not selected, faint where there is a selection; then what is
-    if (!this.mask) this.splat(-1, radius, 0.85, 0.5);
+    // grey is dark on a light ground
+    const faint = red + green + blue > 384 ? 0.28 : 0.5;
+    if (!this.mask) this.splat(-1, radius, 0.85, faint);
     else {
       this.splat(0, radius, 0.22, 0.16);
       this.splat(1, radius + 0.5 * ratio, 1, 1);
