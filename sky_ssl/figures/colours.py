@@ -84,8 +84,26 @@ def _kinds(values: npt.NDArray) -> tuple[npt.NDArray[np.intp], npt.NDArray]:
     import pandas as pd
 
     plain = values.astype(str) if values.dtype.kind == "S" else values
+    if plain.dtype.kind == "U" and len(plain):
+        # numbers of 64 bits in place of text: no million Python strings
+        row, sums = pd.factorize(_sums(plain))
+        first = np.zeros(len(sums), dtype=np.intp)
+        first[row[::-1]] = np.arange(len(row))[::-1]
+        if (plain == plain[first][row]).all():  # no two texts have one sum
+            return row, plain[first]
     row, kinds = pd.factorize(plain.astype(object) if plain.dtype.kind == "U" else plain)
     return row, np.asarray(kinds, dtype=object)
+
+
+def _sums(text: npt.NDArray[np.str_]) -> npt.NDArray[np.uint64]:
+    """Give a number for each text (N,), the same for the same text."""
+    letters = np.ascontiguousarray(text).view(np.uint32).reshape(len(text), -1)
+    result = np.zeros(len(text), dtype=np.uint64)
+    for column in letters.T:
+        result *= np.uint64(0x9E3779B97F4A7C15)
+        result += column
+        result ^= result >> np.uint64(29)
+    return result
 
 
 def _palette(

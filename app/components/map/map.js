@@ -11,6 +11,7 @@
 // (event "sky-map" of the document).
 
 const FULL = 65535;
+const MANY = 150_000; // points above which a moving map is drawn more simply
 const CELLS = 256; // of the grid that the nearest point is looked up in, each side
 const states = new WeakMap();
 
@@ -100,7 +101,7 @@ class SkyMap {
 
   filtered(done) {
     this.shown = this.legend.shown();
-    this.redraw();
+    this.redraw(!done);
     const { scheme, names, range } = this.legend;
     if (done) this.tell({ filter: { scheme, names: [...names], range } });
   }
@@ -179,7 +180,7 @@ class SkyMap {
       y: y + (py - height / 2) / scale,
     };
     this.is_fitted = false;
-    this.redraw();
+    this.redraw(true);
   }
 
   fly(row) {
@@ -199,7 +200,7 @@ class SkyMap {
         scale: from.scale * (to.scale / from.scale) ** s,
       };
       this.is_fitted = false;
-      this.redraw();
+      this.redraw(true);
       if (t < 1) requestAnimationFrame(step);
     };
     requestAnimationFrame(step);
@@ -207,7 +208,16 @@ class SkyMap {
 
   // ---- drawing --------------------------------------------------------------------------------
 
-  redraw() {
+  // Draw again; while it moves a map of many points is drawn more simply, and well when it rests.
+  redraw(moving = false) {
+    if (moving && this.n > MANY) {
+      this.is_moving = true;
+      clearTimeout(this.settling);
+      this.settling = setTimeout(() => {
+        this.is_moving = false;
+        this.redraw();
+      }, 140);
+    }
     if (this.pending) return;
     this.pending = requestAnimationFrame(() => {
       this.pending = null;
@@ -228,15 +238,15 @@ class SkyMap {
       this.image = context.createImageData(width, height);
     }
     const [red, green, blue] = this.ground();
-    new Uint32Array(this.image.data.buffer).fill(
-      ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0,
-    );
+    const ground = ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+    new Uint32Array(this.image.data.buffer).fill(ground);
     const radius = this.radius(ratio);
-    // first what is not selected, faint where there is a selection; then what is
     // grey is dark on a light ground
     const faint = red + green + blue > 384 ? 0.28 : 0.5;
-    if (!this.mask) this.splat(-1, radius, 0.85, faint);
+    if (this.is_moving && radius < 1.6) this.sketch(radius, ground);
+    else if (!this.mask) this.splat(-1, radius, 0.85, faint);
     else {
+      // first what is not selected, then what is
       this.splat(0, radius, 0.22, 0.16);
       this.splat(1, radius + 0.5 * ratio, 1, 1);
     }
@@ -258,18 +268,29 @@ class SkyMap {
     return Math.min(Math.max(0.23 * room, 0.5), 5 * ratio);
   }
 
-  // Paint the points in or out of the selection; those without a class or a value fainter.
-  splat(which, radius, strong, faint) {
+  to_pixels() {
     const { scale } = this.view;
-    const view = {
+    return {
       scale,
       dx: this.canvas.width / 2 - this.view.x * scale,
       dy: this.canvas.height / 2 + this.view.y * scale,
     };
+  }
+
+  sketch(radius, ground) {
+    const over = this.ground();
+    const strong = pack(this.colours, 0.85, over);
+    const faint = pack(this.colours, 0.22, over);
+    const look = { strong, faint, shown: this.shown, wide: radius >= 1, ground };
+    paint_fast(this.image, this.to_pixels(), this, look);
+  }
+
+  // Paint the points in or out of the selection; those without a class or a value fainter.
+  splat(which, radius, strong, faint) {
     const alpha = new Float32Array(256).fill(strong);
     if (this.order) alpha[0] = faint;
     const { colours, shown } = this;
-    paint(this.image, view, this, { colours, shown, alpha, radius, which });
+    paint(this.image, this.to_pixels(), this, { colours, shown, alpha, radius, which });
   }
 
   draw_over() {
@@ -424,7 +445,7 @@ class SkyMap {
       this.view.x -= (at[0] - drag.last[0]) / this.view.scale;
       this.view.y += (at[1] - drag.last[1]) / this.view.scale;
       this.is_fitted = false;
-      this.redraw();
+      this.redraw(true);
     } else {
       drag.path.push(this.to_data(...at));
       this.draw_over();
@@ -495,7 +516,7 @@ class SkyMap {
       this.view.x += shift[event.key][0] * far;
       this.view.y += shift[event.key][1] * far;
       this.is_fitted = false;
-      this.redraw();
+      this.redraw(true);
     } else if (event.key === "Escape") {
       if (this.drag) this.stop();
       else if (this.tool !== "pan") this.use("pan");
