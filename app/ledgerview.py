@@ -27,7 +27,6 @@ def who() -> None:
     st.text_input("You label as", key=_NAME, on_change=_named, max_chars=60,
                   help="Kept in the ledger with each of your labels; undo takes back those of "
                   "this name. This browser remembers it.")  # fmt: skip
-    remember(state.now().labeller)
 
 
 def _named() -> None:
@@ -52,7 +51,7 @@ def counts(data: DataSet) -> None:
     table = label_counts(current, labels, [label.name for label in task.labels])
     st.dataframe(table, hide_index=True, height="content", width="content")
     split = disagreeing(current, data.row_of)
-    columns = st.columns(max(7, len(table) + 1))
+    columns = st.columns(max(5, len(table) + 1))
     for column, name in zip(columns, table["label"], strict=False):
         rows = np.flatnonzero(labels == name)
         column.button(f"Show {name}", key=f"show {name}", on_click=_show, args=(rows, name),
@@ -178,3 +177,4 @@ def _columns() -> dict[str, object]:
 def place() -> None:
     """Say where the labels are."""
     st.caption(f"All of it is in {plain(marks.ledger().name)}, and nothing is ever overwritten.")
+    remember(state.now().labeller)

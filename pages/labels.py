@@ -31,17 +31,16 @@ def instrument() -> None:
 
 def show() -> None:
     """Draw the labels, what is looked at, and the history."""
-    ledgerview.counts(data)
-    ledgerview.agreement()
-    if state.now().chosen is not None:
-        left, right = st.columns([7, 3])
-        with left:
-            panels.gallery(path, data, key="labels gallery", height=420)
-        with right, st.container(height=520, border=False):
-            if state.now().object in data.row_of:
-                panels.inspector(path, data)
-            else:
-                st.caption("Click an object of the gallery to look at it.")
+    looking = state.now().object in data.row_of
+    left, right = st.columns([7, 3]) if looking else (st.container(), None)
+    with left:
+        ledgerview.counts(data)
+        ledgerview.agreement()
+        if state.now().chosen is not None:
+            panels.gallery(path, data, key="labels gallery", height=300)
+    if right is not None:
+        with right, st.container(height=620, border=False):
+            panels.inspector(path, data)
     st.markdown("##### What was done")
     ledgerview.history()
     ledgerview.place()

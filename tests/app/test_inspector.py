@@ -8,15 +8,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from streamlit.testing.v1 import AppTest
 
 from app.components.closeup_view import Closeup, contents
 from app.routes import SHELF
 from app.state import Chosen, State
 from app.words import code
+from sky_ssl.embedding.store import write_embeddings
 from sky_ssl.explore.dataset import DataSet, open_dataset
 from sky_ssl.explore.labels import Ledger, Origin
 from sky_ssl.figures.rgb import Stretch
+from sky_ssl.sky.cutoutset import open_cutouts
+from sky_ssl.sky.cutting import CutConfig, cut_tiles
+from sky_ssl.sky.survey import parse_survey
+from sky_ssl.sky.tiles import find_tiles
 from sky_ssl.workspace import Workspace
 
 Open = Callable[..., AppTest]
@@ -185,3 +191,39 @@ def test_what_the_browser_gets_is_plain() -> None:
     pixels = np.frombuffer(SHELF.content(shown["pixels"].split("/")[-1]) or b"", dtype="<f4")
     assert pixels.tolist() == list(range(12))
     assert json.loads(json.dumps(shown)) == shown
+
+
+@pytest.fixture
+def with_tiles(tmp_path: Path) -> Workspace:
+    """Five cutouts of a tile of two bands, with embeddings."""
+    w = Workspace(tmp_path / "tiled")
+    tiles = tmp_path / "tiles"
+    tiles.mkdir()
+    w.cutouts.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for band in "gr":
+        fits.writeto(tiles / f"A_{band}.fits", rng.normal(size=(200, 200)).astype(np.float32))
+    bands = [{"name": b, "pattern": rf"(?P<tile>.+)_{b}\.fits", "zero_point": 30.0} for b in "gr"]
+    survey = parse_survey({"name": "two", "pixel_scale": 0.2, "bands": bands}, "test")
+    file = w.cutouts / "two.h5"
+    cut_tiles(find_tiles([tiles], survey)[0], survey, file, CutConfig(size=16, random=5))
+    found = open_cutouts(file)
+    columns = {name: found.column(name) for name in ("id", "ra", "dec", "tile")}
+    attributes = {"cutouts": str(file), "cutouts_fingerprint": found.fingerprint()}
+    values = rng.normal(size=(5, 4)).astype(np.float32)
+    write_embeddings(w.embeddings / "two.h5", [values], values.shape, dtype="float32",
+                     columns=columns, attributes=attributes)  # fmt: skip
+    return w
+
+
+def test_the_tile_around_an_object_is_shown(
+    open_page: Open, words: Words, with_tiles: Workspace
+) -> None:
+    """Four fields wide, with what it is in words; no links without coordinates."""
+    name = str(open_dataset(with_tiles.embeddings / "two.h5").embeddings.id[2])
+    at = open_page(with_tiles.root, "labels", sky=State(object=name, view="Wider"))
+    shown = sent(at, "wider")
+    assert shown["shape"] == [2, 64, 64]
+    assert shown["words"] == "13 arcsec of tile A"
+    assert shown["object"] == name
+    assert "legacysurvey" not in words(at)  # a tile without coordinates
