@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from app import cache, jobsboard, state
+from app import cache, jobsboard, runsview, state
 from app.words import plain
 from sky_ssl.explore.holding import Holding
 from sky_ssl.explore.holdings import find_stale, list_places, remove, unfinished
@@ -91,7 +91,8 @@ def closer(h: Holding | None) -> None:
             kwargs={"data": h.name, "map": "", "object": "", "chosen": None},
         )
     if h.kind == "run":
-        st.page_link("../pages/training.py", label="Curves, settings and checkpoints: Training")
+        runsview.weights([cache.run(h.path)])
+        st.page_link("../pages/training.py", label="Curves, settings and pictures: Training")
     if h.kind == "export" and h.path.suffix == ".png" and not h.broken:
         st.image(str(h.path))
     if h.kind != "labels":

@@ -25,7 +25,7 @@ from sky_ssl.explore.candidatelist import (
 )
 from sky_ssl.explore.candidates import Candidates, ListOptions, find_candidates
 from sky_ssl.explore.dataset import DataSet
-from sky_ssl.explore.expectation import calibration_for, supported
+from sky_ssl.explore.expectation import calibration_for, count_words, supported
 from sky_ssl.explore.knownobjects import labels_of
 from sky_ssl.explore.listing import provenance
 from sky_ssl.explore.rule import Selection, check_model
@@ -184,13 +184,13 @@ def outlook(made: Made, said: npt.NDArray[np.object_]) -> str:
         return ""
     mean, low, high = made.curve.at(len(said))
     text = f"At a prevalence of {made.found.prevalence:.3g} the {len(said)} candidates hold "
-    text = f"{text}{mean:.0f} true ones (95 % interval {low:.0f} to {high:.0f})."
+    text = f"{text}{count_words(mean)} true ones (95 % interval {low:.0f} to {high:.0f})."
     accepted = review.accepted_so_far(said)
     if not len(accepted):
         return f"{text} Vet from the top to compare."
     mean, low, high = made.curve.at(len(accepted))
     first = f"Of the first {len(accepted)}, all vetted, {accepted[-1]} were accepted where"
-    return f"{text} {first} {mean:.1f} ({low:.0f} to {high:.0f}) are expected."
+    return f"{text} {first} {count_words(mean)} ({low:.0f} to {high:.0f}) are expected."
 
 
 def to_map(made: Made) -> None:

@@ -173,14 +173,14 @@ def standing(path: Path, data: DataSet, probe: Live) -> None:
         probemeasure.bias_words({str(k): int(n) for k, n in table.sum().items()}),
     ):
         if text:
-            st.warning(text, icon=":material/warning:")
+            st.markdown(f":orange[:material/warning: {plain(text)}]")
 
 
 def figures(probe: Live, work: Later) -> None:
     """Show the figures with their intervals; at first those of earlier labels."""
     measured = last_measured(probe, work.best)
-    columns = st.columns(len(FIGURES))
-    for column, name in zip(columns, FIGURES, strict=True):
+    columns = st.columns([1] * len(FIGURES) + [1.5])
+    for column, name in zip(columns, FIGURES, strict=False):
         title, help_ = _WORDS[name]
         found = None if measured is None else measured.figure(name)
         if found is None or not np.isfinite(found.mean):
@@ -196,9 +196,9 @@ def figures(probe: Live, work: Later) -> None:
             help=f"{help_}; 95 % interval, cross-validated",
         )
     if work.is_done:
-        st.caption(_how(measured))
+        columns[-1].caption(_how(measured))
     else:
-        st.caption(f"measuring with the new labels: {work.words}, {work.share:.0%}")
+        columns[-1].caption(f"measuring with the new labels: {work.words}, {work.share:.0%}")
 
 
 def _how(measured: Measured | None) -> str:
@@ -208,7 +208,7 @@ def _how(measured: Measured | None) -> str:
         return "Nothing could be held out, so nothing is measured: label more of the rarer kind."
     return (
         f"Cross-validated on {result['labels']:,} labels, {result['folds']} folds by "
-        f"{result['split']}; below, the 95 % interval."
+        f"{result['split']}; under each figure its 95 % interval."
     )
 
 

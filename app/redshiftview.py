@@ -20,7 +20,7 @@ from sky_ssl.explore.dataset import DataSet
 from sky_ssl.explore.labelvalues import carried, texts_of
 from sky_ssl.explore.redshifts import FORMATS, Regression, table_bytes
 from sky_ssl.explore.uploads import CATALOGUES, read_upload
-from sky_ssl.figures.redshift import draw_agreement, draw_deviation
+from sky_ssl.figures.redshift import add_outliers, draw_agreement, draw_deviation
 
 WORST, _MANY = "largest |D|", 60  # name of what was predicted worst, and how many
 _KINDS = 12  # values of a column that objects may be left out by
@@ -166,7 +166,7 @@ def figures(found: Regression) -> None:
 
 
 def charts(found: Regression, name: str) -> None:
-    """Draw predicted against true, and the deviations."""
+    """Draw predicted against true, the deviations, and of redshifts the outliers."""
     if not len(found.truth):
         return
     left, right = st.columns(2)
@@ -182,6 +182,8 @@ def charts(found: Regression, name: str) -> None:
         name,
         redshift=found.is_redshift,
     )
+    if found.is_redshift and b is not None:
+        add_outliers(figure, b.centre, b.outliers, b.count)
     right.plotly_chart(figure, key="deviation")
 
 

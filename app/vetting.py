@@ -10,6 +10,7 @@ import streamlit as st
 from app import listing, objects, panels, state
 from app.components.gallery_view import draw_gallery
 from app.listing import Made
+from app.words import percent
 from sky_ssl.explore import review
 from sky_ssl.explore.dataset import DataSet
 from sky_ssl.explore.labels import Origin, Written
@@ -85,7 +86,7 @@ def gallery(path: Path, data: DataSet, made: Made, *, height: int) -> None:
         {
             "row": int(rows[i]),
             "name": f"{i + 1} {frame['id'].iat[i]}",
-            "text": _short(values[i]) if by == "probability" else form.format(values[i]),
+            "text": percent(float(values[i])) if by == "probability" else form.format(values[i]),
             "label": str(said[i]),
             "colour": task.colours.get(str(said[i]), "#9ca3af"),
         }
@@ -124,15 +125,6 @@ def _keep(written: Written, what: str) -> None:
     """Keep what undo and redo did: a callback must not draw, the gallery says it."""
     n = len(written.events)
     st.session_state[_DONE] = f"{n} label{'s' * (n != 1)} {what}" if n else f"nothing to be {what}"
-
-
-def _short(probability: float) -> str:
-    """Write a probability with sensible digits."""
-    if not np.isfinite(probability):
-        return ""
-    if probability < 0.001:
-        return f"{probability:.0e}"
-    return f"{probability:.1%}" if probability < 0.1 else f"{probability:.0%}"
 
 
 def _empty(which: str, listed: int) -> str:

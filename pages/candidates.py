@@ -11,6 +11,7 @@ from app import frame, listing, panels, state, vetting, words
 from sky_ssl.errors import InputError
 from sky_ssl.explore import review
 from sky_ssl.explore.candidatelist import FORMATS, list_bytes
+from sky_ssl.explore.expectation import count_words
 from sky_ssl.explore.rulefile import as_text
 from sky_ssl.explore.uploads import CATALOGUES
 from sky_ssl.figures.hits import draw_hits
@@ -69,11 +70,16 @@ def summary(made: listing.Made) -> None:
         said.append(f"{n['known_left_out']:,} known ones left out")
     if n["merged"]:
         said.append(f"{n['merged']:,} repeats merged")
+    lines = [" &nbsp;·&nbsp; ".join(said)]
     if made.curve is not None and n["listed"]:
         mean, low, high = made.curve.at(n["listed"])
-        said.append(f"**{mean:.0f}** expected to be true ({low:.0f} to {high:.0f})")
+        pure = [words.percent(x / n["listed"]) for x in (mean, low, high)]
+        lines.append(
+            f"**{count_words(mean)}** expected to be true ({low:.0f} to {high:.0f}) &nbsp;·&nbsp; "
+            f"purity **{pure[0]}** ({pure[1]} to {pure[2]}) &nbsp; :gray[95 % intervals]"
+        )
     line, button = st.columns([5, 1.3], vertical_alignment="center")
-    line.markdown(" &nbsp;·&nbsp; ".join(said))
+    line.markdown("  \n".join(lines))
     if button.button("Show on the map", key="to map", use_container_width=True):
         listing.to_map(made)
         st.toast(f"{n['listed']:,} candidates are the selection of the map")

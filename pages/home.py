@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import frame, jobsview, state
+from app import frame, homeview, jobsview, state
 from sky_ssl.jobs import start_job
 
 _OWN = """
@@ -42,6 +42,16 @@ def open_folder() -> None:
         state.change(data="", map="", object="", selection="", chosen=None)
 
 
+def more(*, open_first: bool) -> None:
+    """Say how to bring data, and how to open another workspace."""
+    root = state.workspace().root
+    with st.expander("Your own data", expanded=open_first):
+        st.markdown(_OWN.format(w=root.name))
+    with st.expander("Another workspace"):
+        st.text_input("Folder", str(root), key="folder", on_change=open_folder)
+        st.caption("Or start with `streamlit run app/Home.py -- --workspace FOLDER`.")
+
+
 st.title("sky_ssl")
 st.markdown(
     "Look at a survey as a network sees it that learned the sky without labels: a map where like "
@@ -68,16 +78,14 @@ elif not files:
     row[2].button("Build the demo", type="primary", on_click=build_demo, use_container_width=True)
     jobsview.show_last("demo")
 else:
-    for title, what in list(frame.PAGES.items())[1:]:
-        st.page_link(f"../pages/{title.lower()}.py", label=f"**{title}** &nbsp; {what}")
-    names = [file.stem for file in files]
-    current = frame.dataset_path()
-    chosen = st.radio("Embeddings", names, names.index(current.stem) if current else 0)
-    if chosen and (current is None or chosen != current.stem):
-        state.change(data=f"{chosen}.h5", map="", object="", selection="", chosen=None)
-        st.rerun()
-with st.expander("Your own data", expanded=not files):
-    st.markdown(_OWN.format(w=workspace.root.name))
-with st.expander("Another workspace"):
-    st.text_input("Folder", str(workspace.root), key="folder", on_change=open_folder)
-    st.caption("Or start with `streamlit run app/Home.py -- --workspace FOLDER`.")
+    left, right = st.columns([5, 6], gap="large")
+    with left:
+        homeview.pages()
+        more(open_first=False)
+    with right:
+        homeview.choose(files)
+        path, data = frame.need_data()
+        homeview.figures(path, data)
+        homeview.sky(data)
+if not files:
+    more(open_first=True)

@@ -8,7 +8,7 @@ from app.words import plain
 from sky_ssl.errors import InputError
 from sky_ssl.explore.liveprobe import Live
 
-_HEIGHT = 300  # pixels of the gallery
+_HEIGHT, _INSPECTOR = 330, 700  # pixels of the gallery, and of what is beside it
 _EVERY = 0.6  # seconds between two looks at figures that are being made
 
 cache.warm()
@@ -70,19 +70,24 @@ def page() -> None:
         probeview.standing(path, data, probe)
         if begun is not None:
             figures(probe, begun)
-        labelling.queues(path, data, probe)
-        panels.gallery(
-            path, data, key="probe gallery", height=_HEIGHT, probability=everything,
-            empty="Nothing to label yet: fetch what to label next, or draw an audit sample.",
-        )  # fmt: skip
-    with right, st.container(height=_HEIGHT + 370, border=False):
+        first, second = st.tabs(["Label these next", "How good it is"])
+        with first:
+            labelling.queues(path, data, probe)
+            panels.gallery(
+                path, data, key="probe gallery", height=_HEIGHT, probability=everything,
+                empty="Nothing to label yet: fetch what to label next, or draw an audit sample.",
+            )  # fmt: skip
+            labelling.history(data)
+        with second:
+            if begun is not None and everything is not None:
+                st.fragment(probeview.charts)(probe, begun, everything, words)
+            else:
+                st.info("The charts come with a probe: see above.", icon=":material/info:")
+    with right, st.container(height=_INSPECTOR, border=False):
         if state.now().object in data.row_of:
             panels.inspector(path, data)
         else:
             st.caption("Click an object of the gallery to look at it.")
-    if begun is not None and everything is not None:
-        st.fragment(probeview.charts)(probe, begun, everything, words)
-    labelling.history(data)
 
 
 def figures(probe: Live, work: Later) -> None:

@@ -1,7 +1,5 @@
 """Redshift: numbers read off the embeddings, held-out and for every object."""
 
-from collections.abc import Callable
-
 import streamlit as st
 
 from app import frame, panels, redshiftview, state
@@ -15,16 +13,18 @@ _EVERY = 0.6  # seconds between two looks at what is being fitted
 path, data = frame.need_data()
 
 
-def while_fitting(draw: Callable[[], None], work: Later) -> None:
-    """Draw something again and again while the regression is fitted."""
-    going = not work.is_done
+def progress(work: Later) -> None:
+    """Show how far the fit is; the page runs again when there is something new, and only then."""
+    seen = work.best
+    if work.is_done:
+        return
 
     def drawn() -> None:
-        if going and work.is_done:
+        if work.is_done or work.best is not seen:
             st.rerun()
-        draw()
+        st.progress(work.share, f"fitting: {work.words}")
 
-    st.fragment(drawn, run_every=_EVERY if going else None)()
+    st.fragment(drawn, run_every=_EVERY)()
 
 
 @st.fragment
@@ -40,16 +40,11 @@ def instrument() -> None:
         st.error(plain(str(error)), icon=":material/error:")
         return
 
-    def drawn() -> None:
-        """Show what is known of the regression so far."""
-        if not work.is_done:
-            st.progress(work.share, f"fitting: {work.words}")
-        if work.best is not None:
-            redshiftview.figures(work.best)
-            redshiftview.charts(work.best, name)
-            redshiftview.predicted(path, work.best, name)
-
-    while_fitting(drawn, work)
+    progress(work)
+    if work.best is not None:
+        redshiftview.figures(work.best)
+        redshiftview.charts(work.best, name)
+        redshiftview.predicted(path, work.best, name)
     selection = state.now().chosen
     if selection is None or selection.name != redshiftview.WORST:
         return

@@ -33,7 +33,7 @@ def draw_agreement(
     """
     words = html.escape(name)
     figure = _empty(height, f"{words}, true", f"{words}, predicted")
-    low, high = range_of(np.concatenate([truth, predicted]))
+    low, high = _range(np.concatenate([truth, predicted]))
     _cloud(figure, truth, predicted, (low, high), (low, high))
     line = np.linspace(low, high, 50)
     _line(figure, line, line, "1:1", "solid")
@@ -70,7 +70,7 @@ def draw_deviation(
     words = html.escape(name)
     title = "D = (predicted - true) / (1 + true)" if redshift else "D = predicted - true"
     figure = _empty(height, f"{words}, true", title)
-    x_range = range_of(truth)
+    x_range = _range(truth)
     most = float(np.percentile(np.abs(deviation), 99)) * 1.2 if len(deviation) else 1.0
     most = max(most, 1.5 * OUTLIER) if redshift else max(most, 1e-9)
     _cloud(figure, truth, deviation, x_range, (-most, most))
@@ -93,38 +93,28 @@ def draw_deviation(
     return figure
 
 
-def draw_outliers(
-    centre: Numbers,
-    share: Numbers,
-    count: Numbers,
-    name: str,
-    *,
-    x_range: tuple[float, float] | None = None,
-    height: int = 170,
-) -> "Figure":
-    """Draw the share of outliers against the truth.
+def add_outliers(figure: "Figure", centre: Numbers, share: Numbers, count: Numbers) -> None:
+    """Add the share of outliers below a chart of deviations, on the same horizontal axis.
 
     Args:
+        figure: of `draw_deviation`.
         centre: (B,) of the bins.
         share: (B, 3) of objects with |D| > 0.15, low, high.
         count: (B,) objects.
-        name: of what is predicted.
-        x_range: of the truth, as of the chart above it.
-        height: in pixels.
     """
-    figure = _empty(height, f"{html.escape(name)}, true", "outliers")
     figure.add_scatter(
-        x=centre, y=share[:, 0], mode="lines+markers", name=f"|D| > {OUTLIER:g}",
+        x=centre, y=share[:, 0], yaxis="y2", mode="lines+markers", name="outliers",
         line={"color": _RED, "width": 2}, marker={"size": 8}, error_y=_bars(share, _RED),
         customdata=np.column_stack([share[:, 1:], count]),
-        hovertemplate="at %{x:.3g}: %{y:.1%} (%{customdata[0]:.1%} to %{customdata[1]:.1%}) of "
-        "%{customdata[2]:,.0f}<extra></extra>",
+        hovertemplate="outliers at %{x:.3g}: %{y:.1%} (%{customdata[0]:.1%} to "
+        "%{customdata[1]:.1%}) of %{customdata[2]:,.0f}<extra></extra>",
     )  # fmt: skip
-    figure.update_layout(margin={"t": 10}, showlegend=False)
-    figure.update_yaxes(tickformat=".0%", rangemode="tozero", nticks=5)
-    if x_range is not None:
-        figure.update_xaxes(range=list(x_range))
-    return figure
+    figure.update_layout(
+        xaxis={"anchor": "y2"},
+        yaxis={"domain": [0.32, 1]},
+        yaxis2={"domain": [0, 0.24], "title": "outliers", "tickformat": ".0%", "nticks": 4,
+                "rangemode": "tozero", "zeroline": False},
+    )  # fmt: skip
 
 
 def _cloud(
@@ -164,7 +154,7 @@ def _line(
     )  # fmt: skip
 
 
-def range_of(values: Numbers) -> tuple[float, float]:
+def _range(values: Numbers) -> tuple[float, float]:
     """Give the range of the central 99.8 % with a margin."""
     known = values[np.isfinite(values)]
     low, high = np.percentile(known, [0.1, 99.9]) if len(known) else (0.0, 1.0)

@@ -36,10 +36,12 @@ def test_home_without_anything_offers_the_demo(
 
 
 def test_home_lists_what_is_there(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
-    """The embeddings to choose from, and that the sky is a mock."""
+    """The embeddings to choose from, how many there are, and that the sky is a mock."""
     at = open_page(monkeypatch, workspace.root)
-    assert at.radio[0].options == ["mock"]
+    assert at.selectbox[0].options == ["mock"]
+    assert {m.label: m.value for m in at.metric}["Objects"] == "300"
     assert "300 objects" in words(at)
+    assert len(at.get("image")) == 1
     assert "simulated, not observed" in words(at)
 
 

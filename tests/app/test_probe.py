@@ -116,7 +116,7 @@ def test_labels_give_figures_charts_and_a_rule(
         assert 0.9 < float(metric.value) <= 1.0  # these embeddings know the class
         assert low <= float(metric.value) <= high
     assert charts(at) >= 4
-    assert any("picked (lasso 300), not drawn at random" in w.value for w in at.warning)
+    assert "picked (lasso 300), not drawn at random" in said.replace("\\", "")
     at.text_input(key="probe rule").set_value("dwarfs of a test").run()
     at.button(key="probe rule save").click().run()
     assert not at.exception
@@ -145,7 +145,7 @@ def test_the_likeliest_without_a_label_come_next(open_page: Open, own: Workspace
     assert len(rows) == 5
     assert not set(rows.tolist()) & set(known)
     assert dwarf[rows].all()
-    assert any("8 of the rarer kind" in w.value for w in at.warning)
+    assert any("8 of the rarer kind" in m.value for m in at.markdown)
 
 
 def test_an_audit_sample_is_labelled_blind(open_page: Open, words: Words, own: Workspace) -> None:
