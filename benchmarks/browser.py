@@ -125,6 +125,8 @@ def open_page(browser: Browser, address: str, *, dark: bool = True, path: str = 
     )
     page.set_default_timeout(60_000)
     page.add_init_script(_HELP)
+    theme = "Dark" if dark else "Light"
+    page.add_init_script(f"""localStorage.setItem("sky_ssl theme", '"{theme}"')""")
     page.goto(address + path)
     return page
 

@@ -4,8 +4,9 @@
 // colours show; scale: whether they are numbers; legend: whether to show it; marks: [{rows, colour,
 // strong}]; object: row looked at; fly: {row, nonce}; about: URL ending in "/"; busy, title: text;
 // height: CSS }.
-// Points are uint16 x then uint16 y, little-endian, y upwards; codes are uint8, one a point, numbers
-// into the palette, 0 = none or unknown; the mask has one bit a point, the lowest first.
+// Points are uint16 x then uint16 y, little-endian, y upwards, those at 0, 0 without a place; codes
+// are uint8, one a point, numbers into the palette, 0 = none or unknown; the mask has one bit a point,
+// the lowest first.
 // Out (triggers): lasso {polygon: [[x, y], ...] in 0..65535, mode, hidden: [codes]}, click {row, mode},
 // keys {key, row}. Maps on one page tell each other of filters, tools and what is under the pointer
 // (event "sky-map" of the document).
@@ -142,8 +143,13 @@ class SkyMap {
   }
 
   fit() {
-    const [width, height] = this.size();
-    this.view = { x: FULL / 2, y: FULL / 2, scale: (0.94 * Math.min(width, height)) / FULL };
+    const [width, height, ratio] = this.size();
+    // beside the legend, where there is room
+    const legend = (this.legend.element.offsetWidth + 8) * ratio;
+    const side = 0.94 * Math.min(Math.max(width - legend, 0.6 * width), height);
+    const scale = side / FULL;
+    const shift = Math.max(0, Math.min(legend, width / 3) - (width - side) / 2);
+    this.view = { x: FULL / 2 + shift / scale, y: FULL / 2, scale };
     this.is_fitted = true;
   }
 
@@ -373,6 +379,7 @@ class SkyMap {
         for (let k = start[c]; k < start[c + 1]; k++) {
           const i = order[k];
           if (!this.shown[this.codes ? this.codes[i] : 0]) continue;
+          if (!(this.xs[i] | this.ys[i])) continue; // without a place
           const d = (this.xs[i] - x) ** 2 + (this.ys[i] - y) ** 2;
           if (d < least) [least, best] = [d, i];
         }

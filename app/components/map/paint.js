@@ -55,7 +55,7 @@ function paint(image, view, cloud, look) {
     if (!(y >= edge && y < below)) continue;
     if (which >= 0 && ((mask[i >> 3] >> (i & 7)) & 1) !== which) continue;
     const code = codes ? codes[i] : 0;
-    if (!shown[code]) continue;
+    if (!shown[code] || !(xs[i] | ys[i])) continue;
     const px = x | 0;
     const py = y | 0;
     const red = colours[3 * code];
@@ -97,7 +97,7 @@ function paint_fast(image, view, cloud, look) {
     const y = dy - ys[i] * scale;
     if (!(y >= 0 && y < below)) continue;
     const code = codes ? codes[i] : 0;
-    if (!shown[code]) continue;
+    if (!shown[code] || !(xs[i] | ys[i])) continue;
     const at = (y | 0) * width + (x | 0);
     const is_in = !mask || (mask[i >> 3] >> (i & 7)) & 1;
     // what is selected lies above what is not
