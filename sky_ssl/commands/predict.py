@@ -146,6 +146,10 @@ def apply(args: argparse.Namespace) -> dict[str, Any]:
     from sky_ssl.training.predictor import load_predictor
 
     check_ending(args.out)
+    if args.prevalence is not None and not 0 < args.prevalence < 1:
+        raise InputError(f"--prevalence {args.prevalence}: must be above 0 and below 1")
+    if args.prevalence is not None and args.check is None:
+        raise InputError("--prevalence: is for --check, which compares with labels")
     fitted = load_predictor(args.predictor)
     images = open_images(
         args.cutouts, fitted.info, fitted.image_size, allow_pixel_scale=args.allow_pixel_scale

@@ -302,6 +302,11 @@ def test_what_is_missing_is_said(
         capsys, "fit", *cut, "--out", tmp_path / "p", "--target", "class"
     )
     out = ("--out", tmp_path / "x.csv")
+    for words, message in (
+        (("--check", "--prevalence", 2), "below 1"),
+        (("--prevalence", 0.1), "is for --check"),
+    ):
+        assert message in refused(capsys, "apply", "--predictor", fitted, *cut, *out, *words)
     assert "no predictor here" in refused(capsys, "apply", "--predictor", place / "run", *cut, *out)
     assert "no predictor here" in refused(capsys, "apply", "--predictor", tmp_path, *cut, *out)
     assert "ending '.docx'" in refused(
