@@ -18,8 +18,8 @@ import h5py
 import numpy as np
 
 from sky_ssl.embedding.store import open_embeddings, write_embeddings
-from sky_ssl.probes.calibration import calibrated_hits
 from sky_ssl.probes.crossval import cross_validate_classes, tune_classes
+from sky_ssl.probes.hits import calibrated_hits
 from sky_ssl.probes.learning import next_to_label
 from sky_ssl.probes.linear import fit_classes
 from sky_ssl.probes.metrics import class_figures
@@ -97,7 +97,7 @@ def measure(path: Path, labels: int, full: int, rounds: int) -> list[dict[str, o
     decision = tuned.model.decision(values)
     calibration = tuned.calibration
     assert calibration is not None
-    moved = calibration.moved_to(SHARE)
+    moved = calibration.moved_to(SHARE).seen_in(decision)
     known = np.sort(few)
 
     def refit() -> None:

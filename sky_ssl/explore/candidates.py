@@ -20,6 +20,7 @@ from sky_ssl.explore.expectation import (
     doubts,
     expectations,
     highest_true_score,
+    seen_here,
     supported,
 )
 from sky_ssl.explore.knownobjects import columns_of, nearest, nearest_known
@@ -62,6 +63,7 @@ class Candidates:
     counts: dict[str, int]  # scored, passed, known, merged, listed
     threshold: float | None
     prevalence: float | None  # at which the probabilities are
+    calibration: Calibration | None = None  # that the probabilities are by
     notes: list[str] = field(default_factory=list)  # warnings, a line each
     report: list[str] = field(default_factory=list)  # what was found where
 
@@ -100,7 +102,8 @@ def find_candidates(
     order = order[np.argsort(-scores[order], kind="stable")]
     top = o.top or (len(order) if threshold is not None else 1000)
     rows, merged = _merged(e, order, top, o.merge_arcsec)
-    calibration = calibration_for(selection, o.prevalence, notes)
+    raw = calibration_for(selection, o.prevalence, notes)
+    calibration = seen_here(selection, raw, scores, o.prevalence)
     frame = _table(selection, e, rows, scores, known, calibration, o)
     if columns is not None:
         extra, line = columns_of(columns, e.id[rows], e.ra[rows], e.dec[rows])
@@ -109,8 +112,8 @@ def find_candidates(
     if catalogues:
         found = nearest_known(e.ra[rows], e.dec[rows], catalogues, o.radius_arcsec)
         frame = frame.assign(**found)
-    if calibration is not None:
-        notes += doubts(selection, scores, calibration, o.prevalence, threshold)
+    if raw is not None:
+        notes += doubts(selection, scores, raw, o.prevalence, threshold)
     return Candidates(
         frame=frame[_in_order(list(frame))],
         rows=rows,
@@ -125,6 +128,7 @@ def find_candidates(
         },
         threshold=threshold,
         prevalence=None if calibration is None else calibration.prevalence,
+        calibration=calibration,
         notes=notes,
         report=report,
     )

@@ -259,6 +259,7 @@ def _calibrate(scores: npt.NDArray[np.float32], target: Flags, accepted: int) ->
         upper = order
     some = upper[:: -(-len(upper) // _CALIBRATION_ROWS)]
     fitted = replace(fit_calibration(scores[some], target[some]), prevalence=float(target.mean()))
+    fitted = fitted.knowing(scores[target])
     return {**fitted.as_dict(), "valid_from": float(scores[upper].min())}
 
 

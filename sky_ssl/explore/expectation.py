@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sky_ssl.explore.rule import Selection
-from sky_ssl.probes.calibration import Calibration, calibrated_hits
+from sky_ssl.probes.calibration import Calibration
+from sky_ssl.probes.hits import hits_along
 from sky_ssl.probes.prevalence import Prevalence
 
 Scores = npt.NDArray[np.floating]
@@ -41,6 +42,23 @@ def calibration_for(
     return calibration.moved_to(prevalence)
 
 
+def seen_here(
+    selection: Selection,
+    calibration: Calibration | None,
+    scores: Scores,
+    prevalence: Prevalence | None,
+) -> Calibration | None:
+    """Bring a calibration into line with the scores (N,) of all objects of this sky.
+
+    Only where the prevalence is one of this sky: given, or measured on all objects of the sky that
+    the rule was drawn on; that of a few chosen labels is none.
+    """
+    of_a_sky = prevalence is not None or "valid_from" in (selection.calibration or {})
+    if calibration is None or not of_a_sky:
+        return calibration
+    return calibration.seen_in(supported(scores, selection))
+
+
 def highest_true_score(selection: Selection) -> float:
     """Give the highest score of a true object that was held out; infinite if unknown."""
     value = (selection.measured.get("true_scores") or {}).get("high")
@@ -61,7 +79,7 @@ def expectations(scores: Scores, calibration: Calibration | None) -> list[dict[s
 
     Args:
         scores: (n,) of the list, as `supported` gives them.
-        calibration: moved to the prevalence of this sky.
+        calibration: moved to the prevalence of this sky, which it has seen if it could.
 
     Returns:
         {"top", "mean", "low", "high"} for each depth.
@@ -71,9 +89,11 @@ def expectations(scores: Scores, calibration: Calibration | None) -> list[dict[s
         return []
     depths = [depth for depth in _DEPTHS if depth < n] + [n]
     draws = 1000 if n <= 20_000 else 200
+    best = np.sort(np.asarray(scores, dtype=np.float64))[::-1]
+    rows = zip(depths, *hits_along(best, np.array(depths), calibration, draws=draws), strict=True)
     return [
-        {"top": top, **calibrated_hits(scores, top, calibration, draws=draws).as_dict()}
-        for top in depths
+        {"top": top, "mean": float(mean), "low": float(low), "high": float(high)}
+        for top, mean, low, high in rows
     ]
 
 

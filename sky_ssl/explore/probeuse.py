@@ -16,9 +16,10 @@ from sky_ssl.errors import InputError
 from sky_ssl.explore.features import features_of
 from sky_ssl.explore.probescore import Outcome
 from sky_ssl.explore.probing import Problem
-from sky_ssl.probes.calibration import Calibration, calibrated_hits
+from sky_ssl.probes.calibration import Calibration
 from sky_ssl.probes.crossval import Tuned
 from sky_ssl.probes.domain import fit_domain
+from sky_ssl.probes.hits import calibrated_hits
 from sky_ssl.probes.linear import LinearRegressor
 from sky_ssl.probes.prevalence import Prevalence, logit, parse_prevalence
 from sky_ssl.probes.redshift import fit_intervals
@@ -159,7 +160,10 @@ def expected(
     bare[problem.rows] = False
     score = frame["score"].to_numpy()[bare]
     if np.isfinite(score).any():
-        hits = calibrated_hits(score, top, calibration)
+        # the share among the labels is none of this sky, a prevalence that was given is
+        given = calibration.prevalence != float(np.mean(problem.y))
+        sky = calibration.seen_in(score) if given else calibration
+        hits = calibrated_hits(score, top, sky)
         count = min(top, int(np.isfinite(score).sum()))
         result["expected_hits"] = {"top": count, **hits.as_dict()}
     held = np.isfinite(outcome.held)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from sky_ssl.explore.tasks import VETTING, LabelKind, Task
 from sky_ssl.probes.calibration import Calibration
+from sky_ssl.probes.hits import hits_along
 
 ACCEPT, REJECT, UNSURE = "accept", "reject", "unsure"
 VERDICTS = (
@@ -96,27 +97,21 @@ def hits_curve(
     draws: int = 500,
     seed: int = 0,
 ) -> HitsCurve:
-    """Count the true objects expected along a list; see `calibration.calibrated_hits`.
+    """Count the true objects expected along a list; see `probes.hits`.
 
     Args:
         scores: (n,) of the list, the best first, as `expectation.supported` gives them.
-        calibration: moved to the prevalence of this sky.
+        calibration: that of the list, see `candidates.Candidates`.
         points: lengths of the list at most.
         draws, seed: of the uncertainties.
     """
-    from scipy.special import expit
-
     s = np.asarray(scores, dtype=np.float64)
     n = len(s)
     lengths = np.unique(np.linspace(1, n, min(points, n)).round().astype(np.int64))
-    mean = np.cumsum(np.asarray(calibration.probability(s), dtype=np.float64))[lengths - 1]
-    rng = np.random.default_rng(seed + 1)
-    slope, intercept = calibration.draws(max(50, min(draws, _MOST // max(n, 1))), seed)
-    hits = np.empty((len(slope), len(lengths)))
-    for i, (a, b) in enumerate(zip(slope, intercept, strict=True)):
-        hits[i] = np.cumsum(rng.random(n) < expit(a * s + b))[lengths - 1]
-    low, high = np.percentile(hits, [2.5, 97.5], axis=0) if n else (mean, mean)
-    return HitsCurve(lengths, mean, np.minimum(low, mean), np.maximum(high, mean))
+    draws = max(50, min(draws, _MOST // max(n, 1)))
+    found = hits_along(s, lengths, calibration, draws=draws, seed=seed)
+    # draws differ from length to length: a longer list never holds fewer
+    return HitsCurve(lengths, *(np.maximum.accumulate(values) for values in found))
 
 
 def accepted_so_far(verdicts: Verdicts | Sequence[str]) -> npt.NDArray[np.int64]:

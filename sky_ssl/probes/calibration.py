@@ -1,7 +1,7 @@
 """Probabilities one can count with: from decision values, at the prevalence of the sky they serve.
 
-In: decision values of held-out objects and the truth. Out: a `Calibration`, probabilities, and how
-many of the first so many objects are expected to be real, with an interval.
+In: decision values of held-out objects and the truth. Out: a `Calibration`, and probabilities.
+How many of a list are real with an interval is counted in `hits`.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -11,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sky_ssl.errors import InputError
-from sky_ssl.probes.bootstrap import Interval
 from sky_ssl.probes.prevalence import Prevalence, logit
 
 Numbers = npt.NDArray[np.floating]
 
+_DOUBT = 2.0  # log-odds of real scores are no straight line: its deviations are doubled
+_KEPT = 200  # held-out true scores, spread evenly over their ranks
+_DEPTHS = 100  # ranks of a sky that are kept
 _SLOPES = (0.05, 50.0)  # per deviation of the scores: hardly a ranking, a step
 
 
@@ -33,6 +35,9 @@ class Calibration:
     )  # slope^2, slope intercept, intercept^2
     audit: tuple[int, int] | None = None  # (hits, of) where an audit gave the prevalence
     labels: tuple[int, int] | None = None  # (positive, negative) it rests on; None: not limited
+    true_scores: tuple[float, ...] = ()  # of held-out positives, rising
+    trues: int = 0  # positives that these stand for
+    seen: tuple[tuple[float, ...], tuple[int, ...]] | None = None  # scores of a sky, falling; ranks
 
     def log_odds(self, scores: Numbers) -> Numbers:
         """Give calibrated log-odds of decision values, within the limits."""
@@ -71,10 +76,45 @@ class Calibration:
         audit = None if p.hits is None or p.of is None else (p.hits, p.of)
         return replace(self, intercept=self.intercept + shift, prevalence=p.value, audit=audit)
 
-    def draws(self, count: int, seed: int) -> tuple[npt.NDArray, npt.NDArray]:
-        """Draw slopes and intercepts (count,) that labels and audit allow."""
+    def knowing(self, true_scores: Numbers) -> "Calibration":
+        """Keep the decision values (n,) of held-out positives, or as many ranks of them."""
+        kept = np.sort(np.asarray(true_scores, dtype=np.float64))
+        if len(kept) > _KEPT:
+            kept = np.quantile(kept, np.linspace(0, 1, _KEPT))
+        return replace(self, true_scores=tuple(kept.tolist()), trues=len(true_scores))
+
+    def seen_in(self, scores: Numbers) -> "Calibration":
+        """Keep how many objects of a sky score as high, for numbers of true ones to go with.
+
+        A few labels cannot say how rare high scores are among negatives; the sky itself can, see
+        `hits`. The probability of each object stays as it is.
+
+        Args:
+            scores: (N,) of all objects of this sky, which has this prevalence; NaN is left out.
+        """
+        s = np.asarray(scores, dtype=np.float64)
+        s = np.sort(s[np.isfinite(s)])[::-1]
+        if not self.true_scores or not s.size:
+            return self
+        ranks = np.unique(np.geomspace(1, s.size, _DEPTHS).round().astype(np.int64))
+        return replace(self, seen=(tuple(s[ranks - 1].tolist()), tuple(ranks.tolist())))
+
+    def above(self, score: float) -> tuple[int, int]:
+        """Count the objects of the sky seen that score as high, about, and all of them.
+
+        Raises:
+            InputError: no sky was seen.
+        """
+        if self.seen is None:
+            raise InputError("calibration: has seen no sky to count the objects of")
+        scores, ranks = (np.asarray(values, dtype=np.float64) for values in self.seen)
+        rank = np.exp(np.interp(-score, -scores, np.log(ranks)))
+        return round(float(rank)), int(ranks[-1])
+
+    def draws(self, count: int, seed: int) -> tuple[npt.NDArray, npt.NDArray, npt.NDArray]:
+        """Draw slopes, intercepts and prevalences (count,) that labels and audit allow."""
         rng = np.random.default_rng(seed)
-        a, b, c = self.covariance
+        a, b, c = np.array(self.covariance) * _DOUBT**2
         # a Cholesky factor by hand: the matrix may be singular
         first, second = rng.normal(size=(2, count))
         along = np.sqrt(a)
@@ -82,10 +122,11 @@ class Calibration:
         slope = np.maximum(self.slope + along * first, 0.0)
         rest = np.sqrt(max(c - across**2, 0.0))
         intercept = self.intercept + across * first + rest * second
+        share = np.full(count, self.prevalence)
         if self.audit:
-            drawn = Prevalence(self.prevalence, *self.audit).draw(count, rng)
-            intercept = intercept + logit(drawn) - logit(self.prevalence)
-        return slope, intercept
+            share = Prevalence(self.prevalence, *self.audit).draw(count, rng)
+            intercept = intercept + logit(share) - logit(self.prevalence)
+        return slope, intercept, share
 
     def as_dict(self) -> dict[str, Any]:
         """Give plain values for JSON."""
@@ -99,7 +140,7 @@ class Calibration:
             InputError: a value is missing.
         """
         try:
-            audit, labels = values.get("audit"), values.get("labels")
+            audit, labels, seen = (values.get(name) for name in ("audit", "labels", "seen"))
             return cls(
                 slope=float(values["slope"]),
                 intercept=float(values["intercept"]),
@@ -107,6 +148,9 @@ class Calibration:
                 covariance=tuple(map(float, values.get("covariance", (0.0, 0.0, 0.0)))),  # type: ignore[arg-type]
                 audit=None if audit is None else (int(audit[0]), int(audit[1])),
                 labels=None if labels is None else (int(labels[0]), int(labels[1])),
+                true_scores=tuple(map(float, values.get("true_scores", ()))),
+                trues=int(values.get("trues", 0)),
+                seen=None if seen is None else (tuple(seen[0]), tuple(seen[1])),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"calibration: cannot be read ({error!r})") from None
@@ -150,7 +194,7 @@ def fit_calibration(scores: Numbers, truth: npt.NDArray) -> Calibration:
         prevalence=positives / n,
         covariance=(float(spread[0, 0]), float(spread[0, 1]), float(spread[1, 1])),
         labels=(positives, n - positives),
-    )
+    ).knowing(scores[truth])
 
 
 def _two_parameters(
@@ -173,73 +217,3 @@ def _two_parameters(
     v = p * (1 - p)
     hessian = np.array([[v @ z**2, v @ z], [v @ z, v.sum()]]) + 1e-9 * np.eye(2)
     return float(found[0]), float(found[1]), hessian
-
-
-def expected_hits(probabilities: Numbers, top: int) -> Interval:
-    """Count the positives expected among the `top` likeliest objects, were the probabilities exact.
-
-    The 95 % interval is that of the count itself (Poisson-binomial, in its normal approximation
-    with a continuity correction); `calibrated_hits` adds what is not known about the
-    probabilities.
-
-    Args:
-        probabilities: (N,) calibrated; NaN counts as none.
-        top: objects looked at, from the likeliest down.
-    """
-    p = _first(np.nan_to_num(np.asarray(probabilities, dtype=np.float64)), top)
-    mean, spread = float(p.sum()), float(np.sqrt((p * (1 - p)).sum()))
-    low = max(0.0, float(np.ceil(mean - 1.96 * spread - 0.5)))
-    high = min(float(p.size), float(np.floor(mean + 1.96 * spread + 0.5)))
-    return Interval(mean, min(low, mean), max(high, mean))
-
-
-def calibrated_hits(
-    scores: Numbers, top: int, calibration: Calibration, *, draws: int = 1000, seed: int = 0
-) -> Interval:
-    """Count the positives expected among the `top` highest scores: "the first 300 hold 40 +- 8".
-
-    The 95 % interval joins the scatter of the count with the uncertainty of the calibration and
-    of the prevalence where an audit gave it.
-
-    Args:
-        scores: (N,) decision values; NaN is left out.
-        top: objects looked at, from the highest score down.
-        calibration: moved to the prevalence of this sky.
-        draws, seed: of the uncertainties.
-    """
-    from scipy.special import expit
-
-    rng = np.random.default_rng(seed + 1)
-    s = np.asarray(scores, dtype=np.float64)
-    s = _first(s[np.isfinite(s)], top)
-    slope, intercept = calibration.draws(draws, seed)
-    low_end, high_end = _drawn_limits(calibration, draws, seed + 2)
-    counts = np.empty(draws)
-    for i in range(draws):
-        p = expit(np.clip(slope[i] * s + intercept[i], low_end[i], high_end[i]))
-        counts[i] = np.count_nonzero(rng.random(s.size) < p)
-    mean = float(calibration.probability(s).sum())
-    low, high = np.percentile(counts, [2.5, 97.5])
-    return Interval(mean, min(float(low), mean), max(float(high), mean))
-
-
-def _drawn_limits(
-    calibration: Calibration, draws: int, seed: int
-) -> tuple[npt.NDArray, npt.NDArray]:
-    """Draw limits of the log-odds (draws,): the rate of what was never seen is not known."""
-    if calibration.labels is None:
-        return np.full(draws, -np.inf), np.full(draws, np.inf)
-    rng, prior = np.random.default_rng(seed), float(logit(calibration.prevalence))
-    positive, negative = calibration.labels
-    return (
-        prior + np.log(rng.beta(1, positive, draws)),
-        prior - np.log(rng.beta(1, negative, draws)),
-    )
-
-
-def _first(values: npt.NDArray[np.float64], top: int) -> npt.NDArray[np.float64]:
-    """Take the `top` highest."""
-    if top < 1:
-        raise InputError(f"top {top}: must be 1 or more")
-    count = min(top, values.size)
-    return np.partition(values, values.size - count)[values.size - count :] if count else values[:0]

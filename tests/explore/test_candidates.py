@@ -287,7 +287,7 @@ def test_nothing_found_is_a_list_all_the_same(
 
 BAD = [
     (["--prevalence", "2"], "prevalence 2.0: must be above 0"),
-    (["--prevalence", "few"], "give a share such as 0.001, or an audit such as 3/500"),
+    (["--prevalence", "few"], "give a share such as 0.001 or 0.1%, or an audit such as 3/500"),
     (["--labels", "none.csv"], "none.csv: no such file"),
     (["--moc", "m.fits"], "give --fov ARCSEC"),
     (["--fov", "-1"], "--fov -1.0: must be above 0"),

@@ -5,7 +5,8 @@ import pytest
 
 from sky_ssl.explore import review
 from sky_ssl.explore.tasks import is_vetting
-from sky_ssl.probes.calibration import Calibration, calibrated_hits
+from sky_ssl.probes.calibration import Calibration
+from sky_ssl.probes.hits import calibrated_hits
 
 SAID = np.array(["accept", "reject", "", "accept", "unsure", ""], dtype=object)
 
@@ -41,7 +42,7 @@ def test_accepted_so_far_ends_at_the_first_gap() -> None:
 
 
 def test_the_curve_agrees_with_the_numbers_of_the_list() -> None:
-    """At every depth the mean is the sum of probabilities; the interval that of the report."""
+    """At every depth mean and interval are those of the report, but for the draws."""
     scores = np.sort(np.random.default_rng(0).normal(size=400))[::-1]
     calibration = Calibration(2.0, -1.0, 0.02, (0.05, 0.0, 0.03)).moved_to(0.05)
     curve = review.hits_curve(scores, calibration)
@@ -53,7 +54,7 @@ def test_the_curve_agrees_with_the_numbers_of_the_list() -> None:
         place = int(np.argmin(abs(curve.length - top)))
         told = calibrated_hits(scores, int(curve.length[place]), calibration)
         mean, low, high = curve.at(int(curve.length[place]))
-        assert mean == pytest.approx(told.mean)
+        assert mean == pytest.approx(told.mean, rel=0.05)
         assert [low, high] == pytest.approx([told.low, told.high], rel=0.12, abs=2)
 
 
