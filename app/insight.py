@@ -38,6 +38,7 @@ def views(path: Path, data: DataSet, row: int) -> None:
     chosen = st.segmented_control(
         "Show", list(names), key=_SHOWN, required=True, label_visibility="collapsed"
     )
+    chosen = chosen or _VALUES
     state.change(view=chosen)
     names[chosen](path, data, row)
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import insight, marks, objects, state
 from app.components.closeup_view import Closeup, draw_closeup
-from app.words import code
+from app.words import code, plain
 from sky_ssl.explore.dataset import DataSet
 from sky_ssl.explore.skylinks import SITES, sky_links
 
@@ -29,8 +29,6 @@ def inspector(path: Path, data: DataSet) -> None:
             _picture(data, row)
     with right:
         _buttons(data, row)
-    if tie := marks.ties_by_row(data).get(row):
-        st.text(f"labelled {' and '.join(tie.split('|'))} by as many each")
     insight.views(path, data, row)
 
 
@@ -60,23 +58,33 @@ def _picture(data: DataSet, row: int) -> None:
         key="closeup",
         labels=[kind.name for kind in marks.task().labels],
         on_label=label,
-        on_all=lambda light, soft: state.change(stretch=(light, soft)) and None,
+        on_all=_to_all,
     )
+
+
+def _to_all(brightness: float, softening: float) -> None:
+    """Draw all thumbnails with a stretch."""
+    state.change(stretch=(brightness, softening))
 
 
 def _buttons(data: DataSet, row: int) -> None:
     """Offer the labels of the task, and to search by the object."""
-    present, now = marks.task(), marks.labels_by_row(data)[row]
+    present, now, said = marks.task(), marks.labels_by_row(data)[row], marks.said_of(data, row)
+    own = said.get(state.now().labeller)
     for key, label in enumerate(present.labels, start=1):
         st.button(
             label.name,
             key=f"label {label.name}",
             type="primary" if label.name == now else "secondary",
             on_click=marks.write_labels,
-            args=(data, [row], None if label.name == now else label.name),
+            # a label of others is agreed to; one's own is taken off
+            args=(data, [row], None if label.name == own else label.name),
             use_container_width=True,
-            help=f"Key {key}; once more takes it off",
+            help=f"Key {key}; once more takes your label off",
         )
+    others = {who: label for who, label in said.items() if who != state.now().labeller}
+    if others:
+        st.caption(plain("; ".join(f"{who}: {label}" for who, label in others.items())))
     like, unlike = state.now().like, state.now().unlike
     name = str(data.embeddings.id[row])
     kinds = (

@@ -167,7 +167,7 @@ def readable(found: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _columns() -> dict[str, object]:
+def _columns() -> dict[str, Any]:
     return {
         "time": st.column_config.TextColumn("time (UTC)"),
         "objects": st.column_config.NumberColumn("objects", format="localized"),

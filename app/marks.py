@@ -48,6 +48,13 @@ def ties_by_row(data: DataSet) -> dict[int, str]:
     return {row: str(text) for row, text in zip(rows, tied["tied"], strict=True) if row >= 0}
 
 
+def said_of(data: DataSet, row: int) -> dict[str, str]:
+    """Give who says what of an object in the present task, by labeller."""
+    name = str(data.embeddings.id[row])
+    found = ledger().current(task=task().name, dataset=data.fingerprint, objects=[name])
+    return dict(zip(found["labeller"], found["label"], strict=True))
+
+
 def write_labels(data: DataSet, rows: list[int], label: str | None) -> None:
     """Label objects of the present task; None clears."""
     now, e = state.now(), data.embeddings

@@ -77,6 +77,7 @@ def number(value: object) -> str:
         return f"{int(value):,}" if abs(int(value)) < 10_000 else str(int(value))
     if not isinstance(value, float | np.floating):
         return str(value)
+    value = float(value)
     if not np.isfinite(value):
         return "unknown"
     return f"{value:.4g}" if 1e-4 <= abs(value) < 1e6 or value == 0 else f"{value:.3e}"

@@ -146,6 +146,24 @@ def test_its_history_and_a_remark(open_page: Open, own: Workspace, data: DataSet
     assert len(Ledger(own.labels).all_notes()) == 1
 
 
+def test_a_label_of_another_is_named_and_agreed_to(
+    open_page: Open, words: Words, own: Workspace, data: DataSet
+) -> None:
+    """The button of it is lit; a press adds one's own, another takes that off again."""
+    ledger = Ledger(own.labels)
+    ledger.label([NAME], "other", task="dwarf", origin=Origin("bob", dataset=data.fingerprint))
+    at = inspect(open_page, own)
+    assert "bob: other" in words(at).replace("\\", "")
+    at.button(key="label other").click().run()
+    assert ledger.current()[["labeller", "label"]].values.tolist() == [
+        ["bob", "other"],
+        ["ada", "other"],
+    ]
+    at.button(key="label other").click().run()
+    assert ledger.current()["labeller"].tolist() == ["bob"]
+    assert not at.exception
+
+
 def test_hidden_parts_need_a_model(open_page: Open, words: Words, own: Workspace) -> None:
     """A sentence where there is none."""
     at = inspect(open_page, own, "Hidden")
