@@ -14,6 +14,7 @@ PAGES = {
     "Home": "What is here, and where to begin",
     "Map": "Look, lasso, label",
     "Probe": "Label, and see what the labels teach",
+    "Labels": "Who labelled what when; agreement, and taking it back",
     "Search": "Objects like a few exemplars, and unlike others",
     "Candidates": "A ranked list by a rule: vet it, compare it, take it away",
     "Redshift": "Redshifts, or other numbers, read off the embeddings",
@@ -44,10 +45,18 @@ _KEYS = {
     "Gallery": (
         ("j k", "next, previous; with Shift a range; arrows too"),
         ("1 - 9 0", "label the chosen ones, or the one at the cursor; clear"),
+        ("Shift 1 - 9", "label all of the selection, also what is on other pages"),
         ("Space", "look at it in the inspector"),
         ("x Ctrl-a", "choose this one, choose all"),
         ("+ -", "exemplar, counter-example for the search"),
         ("Esc", "choose none"),
+    ),
+    "Picture": (
+        ("[ ]", "darker, brighter"),
+        ("{ }", "less, more contrast"),
+        ("\u2190 \u2192", "the bands, where the picture has been clicked"),
+        ("c r", "back to colour, to the first stretch"),
+        ("1 - 9 0", "label it; clear its label"),
     ),
     "Everywhere": (
         ("Ctrl-z Ctrl-y", "undo, redo the last labels"),
@@ -56,10 +65,11 @@ _KEYS = {
     ),
 }
 _KEYS_OF = {
-    "Map": ("Map", "Gallery"),
-    "Probe": ("Gallery",),
-    "Search": ("Gallery",),
-    "Candidates": ("Gallery",),
+    "Map": ("Map", "Gallery", "Picture"),
+    "Probe": ("Gallery", "Picture"),
+    "Labels": ("Gallery", "Picture"),
+    "Search": ("Gallery", "Picture"),
+    "Candidates": ("Gallery", "Picture"),
 }
 """Pages on which more than the last group counts."""
 _FIND = {"Map": "Go to", "Search": "Add"}
