@@ -236,6 +236,12 @@ class Hand:
         """Give the numbers on the cards of the gallery."""
         return self.page.locator(".gallery .card footer b").all_text_contents()
 
+    def choices(self) -> list[str]:
+        """Give what is chosen in the lists of the page."""
+        return self.page.locator('[data-testid="stSelectbox"] input').evaluate_all(
+            "inputs => inputs.map((input) => input.value)"
+        )
+
     def press(self, *keys: str) -> None:
         """Press keys with the gallery in focus."""
         for key in keys:
