@@ -7,17 +7,16 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from app import listing, objects, panels, state
+from app import cards, listing, marks, objects, panels, state
 from app.components.gallery_view import draw_gallery
 from app.listing import Made
 from app.words import percent
 from sky_ssl.explore import review
 from sky_ssl.explore.dataset import DataSet
-from sky_ssl.explore.labels import Origin, Written
+from sky_ssl.explore.labels import Origin
 from sky_ssl.explore.tasks import load_tasks, save_task
 
 _SHOWN = "vetting shown"  # which list and filter, and the places that it left when it was chosen
-_DONE = "vetting done"
 MOST_SHOWN = 600
 
 
@@ -75,7 +74,8 @@ def places(data: DataSet, made: Made) -> npt.NDArray[np.int64]:
 
 
 def gallery(path: Path, data: DataSet, made: Made, *, height: int) -> None:
-    """Show the list, to be vetted by single keys."""
+    """Show the list, to be vetted by single keys; the verdicts of others come in."""
+    marks.say()
     task, said = review.vetting_task(made.rule.name), listing.verdicts(data, made)
     frame, rows = made.found.frame, made.found.rows
     by = "probability" if "probability" in frame else "score"
@@ -92,11 +92,9 @@ def gallery(path: Path, data: DataSet, made: Made, *, height: int) -> None:
         }
         for i in which[:MOST_SHOWN]
     ]
-    origin = Origin(state.now().labeller)
-    ids = data.embeddings.id
 
     def vet(event: dict[str, Any]) -> None:
-        chosen = [int(row) for row in event["rows"] if 0 <= int(row) < len(data)]
+        chosen = rows[which].tolist() if event.get("all") else cards.rows_of(event, len(data))
         name = str(event["label"])
         write(data, made, chosen, None if name == "clear" else name)
 
@@ -107,24 +105,13 @@ def gallery(path: Path, data: DataSet, made: Made, *, height: int) -> None:
         key="vetting",
         height=height,
         empty=_empty(str(st.session_state.get("vetting filter")), len(rows)),
-        on={
-            "label": vet,
-            "open": lambda event: state.look_at(str(ids[int(event["row"])]), fly=True),
-            "mark": lambda event: state.mark(str(ids[int(event["row"])]), str(event["how"])),
-            "undo": lambda event: _keep(panels.ledger().undo(origin=origin), "undone"),
-            "redo": lambda event: _keep(panels.ledger().redo(origin=origin), "restored"),
-        },
-    )
-    if done := st.session_state.pop(_DONE, ""):
-        st.toast(done)
+        total=len(which),
+        on={"label": vet, **cards.looks(data), "undo": lambda _: marks.undo(),
+            "redo": lambda _: marks.redo()},
+    )  # fmt: skip
+    marks.watch()
     if len(which) > MOST_SHOWN:
         st.caption(f"The first {MOST_SHOWN} of {len(which):,} are shown; the table has all.")
-
-
-def _keep(written: Written, what: str) -> None:
-    """Keep what undo and redo did: a callback must not draw, the gallery says it."""
-    n = len(written.events)
-    st.session_state[_DONE] = f"{n} label{'s' * (n != 1)} {what}" if n else f"nothing to be {what}"
 
 
 def _empty(which: str, listed: int) -> str:
