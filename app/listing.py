@@ -25,7 +25,7 @@ from sky_ssl.explore.candidatelist import (
 )
 from sky_ssl.explore.candidates import Candidates, ListOptions, find_candidates
 from sky_ssl.explore.dataset import DataSet
-from sky_ssl.explore.expectation import calibration_for, count_words, supported
+from sky_ssl.explore.expectation import count_words, supported
 from sky_ssl.explore.knownobjects import labels_of
 from sky_ssl.explore.listing import provenance
 from sky_ssl.explore.rule import Selection, check_model
@@ -163,11 +163,10 @@ def make_anew(
         catalogues=[(name, table) for name, table, _ in catalogues],
         columns=measured_table(data),
     )
-    calibration = calibration_for(rule, choices.prevalence, [])
     curve = None
-    if calibration is not None and len(found.rows):
+    if found.calibration is not None and len(found.rows):
         scores = found.frame["score"].to_numpy()
-        curve = review.hits_curve(supported(scores, rule), calibration)
+        curve = review.hits_curve(supported(scores, rule), found.calibration)
     return Made(rule, found, provenance(rule, file, e, found), curve, [*notes, *found.notes])
 
 
