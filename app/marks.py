@@ -36,16 +36,12 @@ def task() -> Task:
 
 def labels_by_row(data: DataSet) -> npt.NDArray[np.object_]:
     """Give the labels of the present task (N,), empty where there is none."""
-    found = cache.labels(ledger_place(), task().name, data.fingerprint)
-    return cache.label_column(found, data.row_of, len(data))
+    return cache.labels_by_row(ledger_place(), task().name, data)[0]
 
 
 def ties_by_row(data: DataSet) -> dict[int, str]:
     """Give what is said of objects that people label differently, half of them each: "a|b"."""
-    found = cache.labels(ledger_place(), task().name, data.fingerprint)
-    tied = found[found["tied"] != ""]
-    rows = [data.row_of.get(str(name), -1) for name in tied["object_id"]]
-    return {row: str(text) for row, text in zip(rows, tied["tied"], strict=True) if row >= 0}
+    return cache.labels_by_row(ledger_place(), task().name, data)[1]
 
 
 def said_of(data: DataSet, row: int) -> dict[str, str]:

@@ -4,7 +4,15 @@ Everybody gets the same objects: arrays here are read only. Keys hold the time o
 change, so what was replaced on the disk is opened anew.
 """
 
-from app.cache.ledgers import audit, current, known, label_column, labels, ledger
+from app.cache.ledgers import (
+    audit,
+    current,
+    known,
+    label_column,
+    labels,
+    labels_by_row,
+    ledger,
+)
 from app.cache.maps import frame
 from app.cache.networks import filled, made_with, network
 from app.cache.probes import later, live, probability, probability_colours, warm
@@ -40,6 +48,7 @@ __all__ = [
     "known",
     "label_column",
     "labels",
+    "labels_by_row",
     "later",
     "ledger",
     "live",

@@ -1,10 +1,14 @@
 """The label ledger, and views of it that are renewed when events came."""
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
+from app.cache.stamps import Stamp, stamp
+from sky_ssl.explore.dataset import DataSet
 from sky_ssl.explore.labels import Ledger
 
 
@@ -33,6 +37,25 @@ def label_column(found: pd.DataFrame, row_of: dict[str, int], n: int) -> npt.NDA
         if row >= 0:
             result[row] = label
     return result
+
+
+def labels_by_row(place: str, task: str, data: DataSet) -> tuple[npt.NDArray, dict[int, str]]:
+    """Give labels by row (N,), empty where there is none, and what is said "a|b" in a tie."""
+    path = data.embeddings.path  # rows are its own, though others are of the same objects
+    return _by_row(place, task, path, stamp(path), ledger(place).last_event(), data)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _by_row(
+    place: str, task: str, path: Path, changed: Stamp, newest: int, _data: DataSet
+) -> tuple[npt.NDArray, dict[int, str]]:
+    found = _labels(place, task, _data.fingerprint, newest)
+    result = label_column(found, _data.row_of, len(_data))
+    result.flags.writeable = False
+    tied = found[found["tied"] != ""]
+    rows = [_data.row_of.get(str(name), -1) for name in tied["object_id"]]
+    ties = {row: str(text) for row, text in zip(rows, tied["tied"], strict=True) if row >= 0}
+    return result, ties
 
 
 def known(place: str, task: str) -> pd.DataFrame:
