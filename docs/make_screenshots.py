@@ -49,6 +49,7 @@ from sky_ssl.workspace import Workspace  # noqa: E402
 TASK, RULE = "dwarf", "dwarfs"
 MOST_BYTES = 300_000
 _VETTED = 24
+_PATIENCE = 900_000  # ms that figures and curves may take on a busy machine
 _WHO = ("ada", "henrietta")
 
 
@@ -66,9 +67,9 @@ def main() -> int:
             place = copy_workspace(args.workspace, Path(folder) / "workspace")
             dwarf = furnish(place)
             args.out.mkdir(parents=True, exist_ok=True)
-            with training(place, "training" in args.pages), serve(place.root) as server:
+            with training(place) as train, serve(place.root) as server:
                 for dark in (True, False):
-                    shoot(server.address, args.out, args.pages, dwarf, dark=dark)
+                    shoot(server.address, args.out, args.pages, dwarf, train, dark=dark)
     except InputError as error:
         print(f"make_screenshots.py: {error}", file=sys.stderr)
         return 2
@@ -176,27 +177,32 @@ def keep_rule(place: Workspace, data: DataSet) -> None:
 
 
 @contextmanager
-def training(place: Workspace, wanted: bool) -> Iterator[None]:
-    """Train a second, smaller run while the pages are looked at."""
-    if not wanted:
-        yield
-        return
+def training(place: Workspace) -> Iterator[Callable[[], None]]:
+    """Give what starts a second, smaller run, the first time it is called; stop it at the end."""
     cutouts = next(iter(sorted(place.cutouts.glob("*.h5"))))
-    run = place.runs / "narrow"
     command = [sys.executable, str(ROOT / "train.py"), str(ROOT / "configs" / "demo.toml")]
-    command += ["--out", str(run), "--data.cutouts", str(cutouts), "--model.depth", "2"]
-    command += ["--model.width", "64", "--model.heads", "2", "--train.steps", "4000"]
-    job: Job = start_job(place.jobs, "train narrow", command)
+    command += ["--out", str(place.runs / "narrow"), "--data.cutouts", str(cutouts)]
+    command += ["--model.depth", "2", "--model.width", "64", "--model.heads", "2"]
+    command += ["--train.steps", "4000"]
+    started: list[Job] = []
+
+    def start() -> None:
+        if not started:
+            started.append(start_job(place.jobs, "train narrow", command))
+
     try:
-        yield
+        yield start
     finally:
-        stop_job(job, 60.0)
+        for job in started:
+            stop_job(job, 60.0)
 
 
 # ---- the pages ---------------------------------------------------------------------------------
 
 
-def shoot(address: str, out: Path, wanted: list[str], dwarf: str, *, dark: bool) -> None:
+def shoot(
+    address: str, out: Path, wanted: list[str], dwarf: str, train: Callable[[], None], *, dark: bool
+) -> None:
     """Open the pages one after the other in one session, and keep a picture of each."""
     theme = "dark" if dark else "light"
     with chromium() as browser:
@@ -204,12 +210,15 @@ def shoot(address: str, out: Path, wanted: list[str], dwarf: str, *, dark: bool)
         page.on("pageerror", lambda error: print(f"in the page: {error}", file=sys.stderr))
         settle(page)
         for name, prepare in PAGES.items():
+            if name == "training" and name in wanted:
+                train()
             if name != "home":
                 page.get_by_role("link", name=name.capitalize(), exact=True).first.click()
                 page.wait_for_url(re.compile(f"/{name}"))
-            settle(page)
-            prepare(page)  # also where it is not wanted: pages follow from each other
-            settle(page, quiet=1.2)
+            settle(page, seconds=300)
+            if name in wanted or name != "training":  # pages follow from each other
+                prepare(page)
+            settle(page, quiet=1.2, seconds=300)
             if name in wanted:
                 page.mouse.move(720, 4)
                 file = out / f"{name}-{theme}.png"
@@ -252,7 +261,7 @@ def _search(page: Page) -> None:
 def _probe(page: Page) -> None:
     """Wait for the figures and the charts; fetch what to label next."""
     page.get_by_role("button", name="Fetch").click()
-    page.get_by_text(re.compile("Cross-validated on")).first.wait_for(timeout=180_000)
+    page.get_by_text(re.compile("Cross-validated on")).first.wait_for(timeout=_PATIENCE)
 
 
 def _candidates(page: Page) -> None:
@@ -263,17 +272,22 @@ def _candidates(page: Page) -> None:
 def _reconstructions(page: Page) -> None:
     """Show what was found by the search."""
     page.get_by_label("Objects", exact=True).first.click()
-    page.get_by_role("option", name="chosen", exact=True).click()
+    page.get_by_role("option", name=re.compile("^(chosen|inspected)$")).first.click()
 
 
 def _redshift(page: Page) -> None:
     """Wait for the predictions."""
-    page.get_by_text(re.compile("objects predicted")).first.wait_for(timeout=180_000)
+    page.get_by_text(re.compile("objects predicted")).first.wait_for(timeout=_PATIENCE)
 
 
 def _training(page: Page) -> None:
-    """Wait until the second run has some lines in its log."""
-    page.get_by_text(re.compile(r"step \d+ of 4,000")).first.wait_for(timeout=180_000)
+    """Show both runs, the second with some lines in its log."""
+    box = page.get_by_test_id("stMultiSelect").first
+    if not box.get_by_text("demo", exact=True).count():
+        box.locator("input").click()
+        page.get_by_role("option", name="demo", exact=True).click()
+        page.keyboard.press("Escape")
+    page.get_by_text(re.compile(r"step \d+ of 4,000")).first.wait_for(timeout=_PATIENCE)
 
 
 PAGES: dict[str, Callable[[Page], None]] = {
