@@ -28,7 +28,7 @@ OPTIONS = [
     "--no-sandbox", "--headless=new", "--disable-gpu", "--disable-dev-shm-usage",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-PATIENCE = 45.0  # seconds that a state may be waited for; a busy machine is slow
+PATIENCE = 120.0  # seconds that a state may be waited for; a busy machine is slow
 
 
 def until(true: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
