@@ -82,7 +82,7 @@ def _add_fit(p: argparse.ArgumentParser) -> None:
     t.add_argument("--batch-size", type=int, help="images per step (64)")
     t.add_argument("--lr", type=float, help="peak learning rate (by mode)")
     t.add_argument("--layer-decay", type=float, help="of the learning rate, per layer (by mode)")
-    t.add_argument("--patience", type=int, help="looks at the validation sky without a gain (8)")
+    t.add_argument("--patience", type=int, help="looks at the validation sky without a gain")
     t.add_argument("--seed", type=int, help="of weights, order and augmentation (0)")
     t.add_argument("--device", help="auto, cpu or cuda")
     t.add_argument("--threads", type=int, help="of the CPU")
