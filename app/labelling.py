@@ -107,16 +107,18 @@ def audit(data: DataSet) -> None:
 
 
 def history(data: DataSet, most: int = 50) -> None:
-    """Show who labelled what when, the newest first."""
-    with st.expander("Who labelled what when", icon=":material/history:"):
-        columns = st.columns([1, 1, 6], vertical_alignment="center")
-        columns[0].button("Undo", on_click=marks.undo, key="undo", icon=":material/undo:",
-                          use_container_width=True)  # fmt: skip
-        columns[1].button("Redo", on_click=marks.redo, key="redo",
-                          icon=":material/redo:", use_container_width=True)  # fmt: skip
-        found = marks.ledger().actions(task=marks.task().name, limit=most)
-        if not len(found):
-            st.caption("Nothing yet. Labels, undo and audit samples all leave an entry here.")
-            return
-        columns[2].caption("All of it, and taking back what was done earlier: page Labels.")
-        st.dataframe(ledgerview.readable(found), hide_index=True, height=280)
+    """Offer undo and redo, and who labelled what when, the newest first."""
+    columns = st.columns([1, 1, 2.2, 5], vertical_alignment="center")
+    columns[0].button("Undo", on_click=marks.undo, key="undo", icon=":material/undo:",
+                      use_container_width=True)  # fmt: skip
+    columns[1].button("Redo", on_click=marks.redo, key="redo", icon=":material/redo:",
+                      use_container_width=True)  # fmt: skip
+    # only when it is wanted: after a lasso of a million it takes a moment
+    if not columns[2].toggle("Who labelled what when", key="history shown"):
+        return
+    columns[3].caption("All of it, and taking back what was done earlier: page Labels.")
+    found = cache.actions(panels.ledger_place(), marks.task().name, limit=most)
+    if not len(found):
+        st.caption("Nothing yet. Labels, undo and audit samples all leave an entry here.")
+        return
+    st.dataframe(ledgerview.readable(found), hide_index=True, height=280)

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from app import cache, marks, state
-from app.components.who_view import remember
+from app.components.who_view import is_name, remember
 from app.words import plain
 from sky_ssl.errors import InputError
 from sky_ssl.explore.dataset import DataSet
@@ -31,7 +31,7 @@ def who() -> None:
 
 def _named() -> None:
     name = " ".join(str(st.session_state[_NAME]).split())
-    if name:
+    if is_name(name):
         state.change(labeller=name)
     st.session_state[_NAME] = state.now().labeller
 
@@ -98,11 +98,12 @@ def history() -> None:
                 use_container_width=True)  # fmt: skip
     redo.button("Redo", on_click=marks.redo, key="redo", icon=":material/redo:",
                 use_container_width=True)  # fmt: skip
-    found = ledger.actions(
-        task=None if task == _ANY_TASK else task,
-        labeller=None if by == _ANYBODY else by,
-        kinds=kinds,
-        limit=int(limit),
+    found = cache.actions(
+        marks.ledger_place(),
+        None if task == _ANY_TASK else task,
+        None if by == _ANYBODY else by,
+        tuple(kinds),
+        int(limit),
     )
     if not len(found):
         st.caption("Nothing of this kind has been done yet.")

@@ -5,6 +5,7 @@ change, so what was replaced on the disk is opened anew.
 """
 
 from app.cache.ledgers import (
+    actions,
     audit,
     current,
     known,
@@ -32,6 +33,7 @@ from app.cache.survey import (
 )
 
 __all__ = [
+    "actions",
     "audit",
     "candidates",
     "column",

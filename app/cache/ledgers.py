@@ -90,3 +90,26 @@ def _audit(place: str, task: str, fingerprint: str, newest: int) -> pd.DataFrame
     from sky_ssl.explore.audit import audit_labels
 
     return audit_labels(ledger(place), task=task, dataset=fingerprint)
+
+
+def actions(
+    place: str,
+    task: str | None = None,
+    labeller: str | None = None,
+    kinds: tuple[str, ...] = (),
+    limit: int = 200,
+) -> pd.DataFrame:
+    """Give the newest actions, see `Ledger.actions`; renewed when events came."""
+    return _actions(place, task, labeller, kinds, limit, ledger(place).last_event())
+
+
+@st.cache_resource(max_entries=16, show_spinner="Reading the history")
+def _actions(
+    place: str,
+    task: str | None,
+    labeller: str | None,
+    kinds: tuple[str, ...],
+    limit: int,
+    newest: int,
+) -> pd.DataFrame:
+    return ledger(place).actions(task=task, labeller=labeller, kinds=kinds, limit=limit)

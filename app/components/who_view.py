@@ -5,6 +5,8 @@ from urllib.parse import unquote
 import streamlit as st
 
 from app.components import read_parts
+from sky_ssl.errors import InputError
+from sky_ssl.explore.events import check_text
 
 COOKIE = "sky_ssl_labeller"
 _who = st.components.v2.component("sky_ssl.who", **read_parts("who"))
@@ -17,4 +19,14 @@ def remember(name: str) -> None:
 
 def remembered() -> str:
     """Give the name that the browser remembers, empty if none."""
-    return unquote(str(st.context.cookies.get(COOKIE, ""))).strip()
+    name = unquote(str(st.context.cookies.get(COOKIE, ""))).strip()
+    return name if is_name(name) else ""
+
+
+def is_name(name: str) -> bool:
+    """Say whether the ledger can keep a name."""
+    try:
+        check_text("labeller", [name])
+    except InputError:
+        return False
+    return True

@@ -39,14 +39,17 @@ def list_actions(
         objects (how many), in_force (how many of its labels, clearings and remarks are not
         undone; as `objects` for what cannot be undone), task, source, selection, example (an id).
     """
-    chosen = sa.select(EVENTS.c.action).join(VOICES, VOICES.c.voice == EVENTS.c.voice)
-    conditions = [EVENTS.c.task == task] if task is not None else []
-    conditions += [VOICES.c.labeller == labeller] if labeller is not None else []
-    conditions += [EVENTS.c.kind.in_(list(kinds))] if kinds else []
-    newest = chosen.where(*conditions).distinct().order_by(EVENTS.c.action.desc()).limit(limit)
+    of = [EVENTS.c.task == task] if task is not None else []
+    of += [EVENTS.c.kind.in_(list(kinds))] if kinds else []
+    # from the newest action back, until there are enough: events of the rest are never looked at
+    newest = sa.select(ACTIONS.c.action).join(VOICES, VOICES.c.voice == ACTIONS.c.voice)
+    newest = newest.where(
+        sa.exists().where(EVENTS.c.action == ACTIONS.c.action, *of),
+        *([VOICES.c.labeller == labeller] if labeller is not None else []),
+    )
+    chosen = c.execute(newest.order_by(ACTIONS.c.action.desc()).limit(limit)).scalars().all()
     off = sa.case((EVENTS.c.event.in_(switched_off()), 1), else_=0)
     parts = (EVENTS.c.action, EVENTS.c.kind, EVENTS.c.label, EVENTS.c.task)
-    of = [condition for condition in conditions if condition.left.table is EVENTS]
     counted = (
         sa.select(
             *parts,
@@ -54,7 +57,7 @@ def list_actions(
             sa.func.sum(off).label("off"),
             sa.func.min(EVENTS.c.object_id).label("example"),
         )
-        .where(EVENTS.c.action.in_(newest), *of)
+        .where(EVENTS.c.action.in_(chosen), *of)
         .group_by(*parts)
         .subquery()
     )
