@@ -123,7 +123,7 @@ def open_page(browser: Browser, address: str, *, dark: bool = True, path: str = 
     page = browser.new_page(
         viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="dark" if dark else "light"
     )
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(180_000)
     page.add_init_script(_HELP)
     theme = "Dark" if dark else "Light"
     page.add_init_script(f"""localStorage.setItem("sky_ssl theme", '"{theme}"')""")

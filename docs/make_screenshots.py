@@ -233,7 +233,8 @@ def small(png: bytes) -> bytes:
         if len(png) <= MOST_BYTES:
             break
         picture = Image.open(io.BytesIO(png)).convert("RGB")
-        kept = picture.quantize(colours, dither=Image.Dither.NONE)
+        # an octree keeps the colours of the page, which a median cut spends on the noise of the sky
+        kept = picture.quantize(colours, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
         file = io.BytesIO()
         kept.save(file, "PNG", optimize=True)
         png = file.getvalue()
@@ -287,16 +288,18 @@ def _training(page: Page) -> None:
         box.locator("input").click()
         page.get_by_role("option", name="demo", exact=True).click()
         page.keyboard.press("Escape")
-    page.get_by_text(re.compile(r"step \d+ of 4,000")).first.wait_for(timeout=_PATIENCE)
+    page.get_by_text(re.compile(r"step (\d\d\d|\d,\d\d\d) of 4,000")).first.wait_for(
+        timeout=_PATIENCE
+    )
 
 
 PAGES: dict[str, Callable[[Page], None]] = {
     "home": _nothing,
     "map": _map,
     "search": _search,
+    "reconstructions": _reconstructions,
     "probe": _probe,
     "candidates": _candidates,
-    "reconstructions": _reconstructions,
     "redshift": _redshift,
     "training": _training,
     "data": _nothing,

@@ -70,7 +70,7 @@ def page() -> None:
         probeview.standing(path, data, probe)
         if begun is not None:
             figures(probe, begun)
-        first, second = st.tabs(["Label these next", "How good it is"])
+        first, second = st.tabs(["Label", "How good it is"])
         with first:
             labelling.queues(path, data, probe)
             panels.gallery(
