@@ -72,7 +72,7 @@ _KEYS_OF = {
     "Candidates": ("Gallery", "Picture"),
 }
 """Pages on which more than the last group counts."""
-_FIND = {"Map": "Go to", "Search": "Add"}
+_FIND = {"Map": "Go to", "Search": "Add an object by id, or the nearest to a position"}
 """Label of the input of a page that "/" goes to."""
 
 
@@ -83,8 +83,8 @@ def style() -> None:
 
 def set_height(key: str, height: str) -> None:
     """Give a container with a key a height as CSS says it, such as one that follows the window."""
-    rule = f".st-key-{key} {{ height: {height}; overflow-y: auto; flex-wrap: nowrap; }}"
-    st.html(f"<style>{rule} .st-key-{key} > * {{ flex-shrink: 0; }}</style>")
+    rule = f".st-key-{key} {{ max-height: {height}; min-height: {height}; overflow-y: auto; }}"
+    st.html(f"<style>{rule} .st-key-{key} > * {{ flex-shrink: 0 !important; }}</style>")
 
 
 def datasets() -> list[Path]:

@@ -118,8 +118,7 @@ def _take_own(path: Path, data: DataSet) -> None:
 def odd_first(path: Path, data: DataSet) -> None:
     """Offer the oddest objects as a gallery."""
     marked = mapcolours.artefacts(path)
-    scores = kept.oddness(path, marked)
-    if scores is None:
+    if kept.measures(path) is None:
         mapcolours.make(mapcolours.odd_offer(path), narrow=True)
         return
     weighed = f"; {len(marked):,} labelled artefacts weighed down" if marked else ""

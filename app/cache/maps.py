@@ -155,7 +155,7 @@ def oddness(embeddings: Path, artefacts: tuple[int, ...]) -> npt.NDArray[np.floa
     return _oddness(embeddings, artefacts, changed)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=4, show_spinner="Weighing what is like labelled artefacts")
 def _oddness(
     embeddings: Path, artefacts: tuple[int, ...], changed: tuple[Stamp, Stamp]
 ) -> npt.NDArray[np.float64] | None:

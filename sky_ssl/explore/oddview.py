@@ -15,8 +15,8 @@ from sky_ssl.explore.keptcolumns import read_columns
 
 _MEASURES = ("isolation", "neighbour_distance", "reconstruction_error")
 _ARTEFACTS = ("artefact", "artifact", "spurious", "junk", "trail", "ghost", "cosmic ray")
-MOST_ARTEFACTS = 200
-"""More labelled artefacts than this say nothing new of what an artefact looks like."""
+_ARTEFACT_WORK = 20_000_000  # objects times artefacts that are compared: seconds
+_MOST_ARTEFACTS = 200  # more say nothing new of what an artefact looks like
 
 
 def odd_table(embeddings: Path) -> Path:
@@ -50,7 +50,8 @@ def oddness(
     """
     joined = combined(measures)
     if len(artefacts) and points is not None:
-        spread = np.linspace(0, len(artefacts) - 1, min(len(artefacts), MOST_ARTEFACTS))
+        most = min(_MOST_ARTEFACTS, max(10, _ARTEFACT_WORK // len(points)), len(artefacts))
+        spread = np.linspace(0, len(artefacts) - 1, most)
         weight = unlike_artefacts(points, artefacts[np.unique(spread.astype(int))])
         weight[artefacts] = 0
         joined = joined * weight

@@ -12,6 +12,7 @@
 // (event "sky-map" of the document).
 
 const FULL = 65535;
+const MARGIN = 14; // pixels painted beyond each edge, so that points are cut there and do not vanish
 const MANY = 150_000; // points above which a moving map is drawn more simply
 const CELLS = 256; // of the grid that the nearest point is looked up in, each side
 const states = new WeakMap();
@@ -240,8 +241,9 @@ class SkyMap {
       context.clearRect(0, 0, width, height);
       return;
     }
-    if (!this.image || this.image.width !== width || this.image.height !== height) {
-      this.image = context.createImageData(width, height);
+    const [wide, high] = [width + 2 * MARGIN, height + 2 * MARGIN];
+    if (!this.image || this.image.width !== wide || this.image.height !== high) {
+      this.image = context.createImageData(wide, high);
     }
     const [red, green, blue] = this.ground();
     const ground = ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
@@ -256,7 +258,7 @@ class SkyMap {
       this.splat(0, radius, 0.22, 0.16);
       this.splat(1, radius + 0.5 * ratio, 1, 1);
     }
-    context.putImageData(this.image, 0, 0);
+    context.putImageData(this.image, -MARGIN, -MARGIN);
     this.draw_over();
     this.root.dataset.drawn = this.n;
   }
@@ -278,8 +280,8 @@ class SkyMap {
     const { scale } = this.view;
     return {
       scale,
-      dx: this.canvas.width / 2 - this.view.x * scale,
-      dy: this.canvas.height / 2 + this.view.y * scale,
+      dx: MARGIN + this.canvas.width / 2 - this.view.x * scale,
+      dy: MARGIN + this.canvas.height / 2 + this.view.y * scale,
     };
   }
 
