@@ -14,7 +14,7 @@ from sky_ssl.sky.survey import PRESETS, load_survey
 _OWN = "a TOML file of mine"
 _FILE = "a file of mine"
 _CATALOGUE, _RANDOM, _GRID = "objects of a catalogue", "random places", "a grid over each tile"
-_POOLINGS = ("central", "mean", "max", "central16", "mean+central")
+_POOLINGS = ("central", "rings", "mean", "max", "central16", "mean+central", "attention")
 
 Make = Callable[[], tuple[str, ...]]
 
@@ -109,17 +109,20 @@ def embed() -> None:
             + ("start a run on the page Training." if not runs else "cut some out first.")
         )
         return
-    row = st.columns([2, 2, 2, 1.6, 1.6], vertical_alignment="bottom")
+    row = st.columns([2, 2, 1.6, 1.2, 1.4, 1.4], vertical_alignment="bottom")
     run = row[0].selectbox("Model", list(runs), key="embed run")
     file = row[1].selectbox("Cutouts", list(files), key="embed cutouts")
     pooling = row[2].selectbox(
         "Pooling",
         _POOLINGS,
         key="embed pooling",
-        help="central: the tokens in the middle; best for search",
+        help="central: the tokens in the middle, best for search of small objects; rings: mean and "
+        "scatter in rings around the centre, for galaxies that fill the cutout",
     )
+    ways = "Average over quarter turns (4) and mirror images (8): steadier, and as much slower"
+    turns = row[3].selectbox("Turns", [1, 4, 8], key="embed turns", help=ways)
     project = int(
-        row[3].number_input(
+        row[4].number_input(
             "Project to",
             0,
             None,
@@ -128,7 +131,7 @@ def embed() -> None:
             help="Numbers per object, by PCA; 0 keeps all",
         )
     )
-    dtype = row[4].selectbox("Stored as", ["float32", "float16"], key="embed dtype")
+    dtype = row[5].selectbox("Stored as", ["float32", "float16"], key="embed dtype")
     taken = [path.stem for path in frame.datasets()]
     stem = Path(file).stem
     first = stem if stem not in taken else starting.free_name(taken, f"{stem}-{run}")
@@ -136,7 +139,14 @@ def embed() -> None:
     _offer(
         "embed",
         lambda: starting.embed_command(
-            place, runs[run], files[file], name, pooling=pooling, project=project, dtype=dtype
+            place,
+            runs[run],
+            files[file],
+            name,
+            pooling=pooling,
+            turns=turns,
+            project=project,
+            dtype=dtype,
         ),
     )
 

@@ -36,11 +36,12 @@ _FOLDS = 5
 
 
 def embedded(
-    model: SimMIM, statistics: TokenStatistics, images: np.ndarray, pooling: str
+    model: SimMIM, statistics: TokenStatistics, images: np.ndarray, pooling: str, turns: int
 ) -> np.ndarray:
     """Embed images (N, C, H, W)."""
     parts = torch.from_numpy(images).split(128)
-    return torch.cat([embed(model.encoder, p, statistics, pooling) for p in parts]).numpy()
+    found = [embed(model.encoder, part, statistics, pooling, turns=turns) for part in parts]
+    return torch.cat(found).numpy()
 
 
 def features_of(images: np.ndarray, run: str | None) -> dict[str, np.ndarray]:
@@ -54,11 +55,10 @@ def features_of(images: np.ndarray, run: str | None) -> dict[str, np.ndarray]:
         plain = SimMIM(state.model_config, state.info.sky_sigma or ()).eval()
         measured = token_statistics(plain.encoder, torch.from_numpy(images).split(128))
         trained = load_token_statistics(state.folder)
-        for pooling in ("central", "mean+central"):
-            found[f"untrained, {pooling}"] = embedded(plain, measured, images, pooling)
-            found[f"trained, {pooling}"] = embedded(model, trained, images, pooling)
-        both = (found[HAND_MADE], found["trained, mean+central"])
-        found["trained and by hand"] = np.concatenate(both, axis=1)
+        for pooling, turns in (("central", 1), ("rings", 1), ("rings", 8)):
+            how = f"{pooling}, {turns} turn{'s' * (turns > 1)}"
+            found[f"untrained, {how}"] = embedded(plain, measured, images, pooling, turns)
+            found[f"trained, {how}"] = embedded(model, trained, images, pooling, turns)
     return found
 
 

@@ -115,12 +115,14 @@ def embed_command(
     name: str,
     *,
     pooling: str = "central",
+    turns: int = 1,
     project: int = 0,
     dtype: str = "float32",
     sigma: str = "checkpoint",
 ) -> tuple[str, ...]:
     """Embed cutouts with the model of a run."""
     words = ["embed", "--run", str(run), "--cutouts", str(cutouts), "--pooling", pooling]
+    words += ["--turns", str(turns)] if turns > 1 else []
     words += ["--project", str(project)] if project else []
     words += ["--dtype", dtype, "--sigma", sigma]
     return _ours(*words, "--out", str(workspace.embeddings / f"{check_name(name)}.h5"))

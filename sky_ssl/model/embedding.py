@@ -16,8 +16,9 @@ from sky_ssl.model.config import ModelConfig
 from sky_ssl.model.encoder import Encoder
 from sky_ssl.model.symmetry import TURNS, tokens_turned_back, turned
 
-POOLINGS = ("central", "mean", "max", "central16", "cls", "attention", "mean+central")
+POOLINGS = ("central", "mean", "max", "central16", "rings", "cls", "attention", "mean+central")
 _VECTORS = ("cls", "attention")  # one vector of the network's own, not standardised
+_RINGS = (0.27, 0.54, 0.8)  # outer edges, as a share of half a side; the last is open
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ def embed(
         statistics: of the tokens, from the training survey; each token is standardised with them.
         pooling: "central": the central 2 x 2 tokens (3 x 3 of an odd grid), concatenated;
             "central16": the central 4 x 4 (5 x 5) averaged; "mean", "max": over all patches;
+            "rings": mean and deviation in four rings around the centre, for objects that fill the
+            image;
             "cls", "attention": the class token and the attention-pooled vector as they are;
             "mean+central": both, concatenated.
         turns: average over the image as it is (1), its quarter turns (4), or these and their
@@ -116,6 +119,8 @@ def pool_tokens(tokens: torch.Tensor, config: ModelConfig, pooling: str) -> torc
         return tokens[:, _central(config, 4).to(tokens.device)].mean(dim=1)
     if pooling == "max":
         return tokens.amax(dim=1)
+    if pooling == "rings":
+        return _in_rings(tokens, config.grid)
     average = tokens.mean(dim=1)
     return average if pooling == "mean" else torch.cat([average, central.flatten(1)], dim=1)
 
@@ -187,7 +192,8 @@ def embedding_dim(config: ModelConfig, pooling: str = "central") -> int:
     """Give D of a pooling."""
     _check_pooling(config, pooling)
     width, tokens = config.dimensions[0], len(_central(config, 2))
-    factor = {"central": tokens, "mean+central": tokens + 1}.get(pooling, 1)
+    rings = 2 * len(_ring_members(config.grid))
+    factor = {"central": tokens, "mean+central": tokens + 1, "rings": rings}.get(pooling, 1)
     return width * factor
 
 
@@ -199,6 +205,28 @@ def _central(config: ModelConfig, even: int) -> torch.Tensor:
         for n, side in ((n, even + n % 2) for n in (gh, gw))
     )
     return (rows[:, None] * gw + columns).flatten()
+
+
+def _in_rings(tokens: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
+    """Give mean and deviation of the tokens (B, T, width) of each ring, (B, 2 rings width).
+
+    Like radial profiles, they stay the same when the image is turned, but for what the tokens
+    themselves make of it; the deviation tells arms and clumps from a smooth disc.
+    """
+    parts = []
+    for members in _ring_members(grid):
+        ring = tokens[:, members.to(tokens.device)]
+        parts += [ring.mean(dim=1), ring.std(dim=1, correction=0)]
+    return torch.cat(parts, dim=1)
+
+
+def _ring_members(grid: tuple[int, int]) -> list[torch.Tensor]:
+    """Give the numbers of the tokens of each ring, from the centre; rings without any are not."""
+    # in whole half patches first: places that are as far out must not differ in the last digit
+    y, x = ((2 * torch.arange(n) + 1 - n).square() for n in grid)
+    radius = (y[:, None] + x).sqrt().flatten() / max(grid)  # 1 at the middle of a side
+    ring = torch.bucketize(radius, torch.tensor(_RINGS), right=True)
+    return [(ring == number).nonzero()[:, 0] for number in ring.unique().tolist()]
 
 
 def _check_pooling(config: ModelConfig, pooling: str) -> None:

@@ -147,7 +147,7 @@ def test_commands_are_those_that_the_parser_takes(own: Workspace, tmp_path: Path
         starting.cut_command(w, tiles, "hsc", "b", random=5, fov=30): "cutouts/b.h5",
         starting.cut_command(w, tiles, "hsc", "b", catalogue=tiles): "cutouts/b.h5",
         starting.cut_command(w, tiles, "hsc", "b", overlap=0.5): "cutouts/b.h5",
-        starting.embed_command(w, tiles, tiles, "c", project=8): "embeddings/c.h5",
+        starting.embed_command(w, tiles, tiles, "c", turns=8, project=8): "embeddings/c.h5",
         starting.map_command(w, tiles, "d", method="tsne", warm=tiles): "maps/d.h5",
     }
     for command, out in commands.items():

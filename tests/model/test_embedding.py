@@ -96,6 +96,32 @@ def test_tokens_are_put_back_before_the_average(small_model: Make, sky: Sky, gri
     torch.testing.assert_close(central, pool_tokens(plain, encoder.config, "central"))
 
 
+@pytest.mark.parametrize("grid", [1, 2, 5, 8, 11])
+def test_rings_do_not_turn(small_model: Make, grid: int) -> None:
+    """Tokens moved by turning the grid have the same rings; D is as said; no number is NaN."""
+    config = small_model(image_size=4 * grid).config
+    tokens = torch.randn(3, grid * grid, 32)
+    rings = pool_tokens(tokens, config, "rings")
+    assert rings.shape == (3, embedding_dim(config, "rings"))
+    assert rings.isfinite().all()
+    for way in range(8):
+        moved = tokens_turned_back(tokens, way, config.grid)
+        torch.testing.assert_close(pool_tokens(moved, config, "rings"), rings)
+
+
+def test_rings_of_an_eleven_grid(small_model: Make) -> None:
+    """The four rings hold the tokens nearer than 1.5, 2.9, 4.4 patches, and the rest."""
+    step = torch.arange(11.0) - 5
+    radius = torch.hypot(step[:, None], step).flatten()
+    tokens = torch.randn(2, 121, 32)
+    rings = pool_tokens(tokens, small_model(image_size=44).config, "rings")
+    parts = rings.unflatten(1, (4, 2, 32))
+    for number, (low, high) in enumerate([(0, 1.5), (1.5, 2.9), (2.9, 4.4), (4.4, 9)]):
+        ring = tokens[:, (radius >= low) & (radius < high)]
+        torch.testing.assert_close(parts[:, number, 0], ring.mean(1))
+        torch.testing.assert_close(parts[:, number, 1], ring.std(1, correction=0))
+
+
 def test_attention_pooling_is_the_pool_of_the_patches(small_model: Make, sky: Sky) -> None:
     """The pooled vector is that of the patches alone, as the network gives it."""
     model = small_model(cls_token=True, pool_weight=0.5).eval()
