@@ -14,7 +14,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -68,8 +68,12 @@ def main() -> int:
             dwarf = furnish(place)
             args.out.mkdir(parents=True, exist_ok=True)
             with training(place) as train, serve(place.root) as server:
-                for dark in (True, False):
-                    shoot(server.address, args.out, args.pages, dwarf, train, dark=dark)
+                for group in GROUPS:
+                    wanted = [name for name in group if name in args.pages]
+                    if "training" in wanted:
+                        train()
+                    for dark in (True, False) if wanted else ():
+                        shoot(server.address, args.out, group, wanted, dwarf, dark=dark)
     except InputError as error:
         print(f"make_screenshots.py: {error}", file=sys.stderr)
         return 2
@@ -201,7 +205,7 @@ def training(place: Workspace) -> Iterator[Callable[[], None]]:
 
 
 def shoot(
-    address: str, out: Path, wanted: list[str], dwarf: str, train: Callable[[], None], *, dark: bool
+    address: str, out: Path, group: Sequence[str], wanted: list[str], dwarf: str, *, dark: bool
 ) -> None:
     """Open the pages one after the other in one session, and keep a picture of each."""
     theme = "dark" if dark else "light"
@@ -209,17 +213,16 @@ def shoot(
         page = open_page(browser, address, dark=dark, path=f"/?object={dwarf.replace(' ', '+')}")
         page.on("pageerror", lambda error: print(f"in the page: {error}", file=sys.stderr))
         settle(page)
-        for name, prepare in PAGES.items():
-            if name == "training" and name in wanted:
-                train()
+        for name in group:
             if name != "home":
                 page.get_by_role("link", name=name.capitalize(), exact=True).first.click()
                 page.wait_for_url(re.compile(f"/{name}"))
             settle(page, seconds=300)
-            if name in wanted or name != "training":  # pages follow from each other
-                prepare(page)
+            if name in wanted or "training" not in group:  # pages follow from each other
+                PAGES[name](page)
             settle(page, quiet=1.2, seconds=300)
             if name in wanted:
+                page.wait_for_function("!document.querySelector('[data-testid=stToast]')")
                 page.mouse.move(720, 4)
                 file = out / f"{name}-{theme}.png"
                 file.write_bytes(small(page.screenshot()))
@@ -304,6 +307,11 @@ PAGES: dict[str, Callable[[Page], None]] = {
     "training": _training,
     "data": _nothing,
 }
+
+GROUPS = (
+    ("home", "map", "search", "reconstructions", "probe", "candidates", "redshift"),
+    ("training", "data"),  # last: a run that trains is announced on every page
+)
 
 if __name__ == "__main__":
     sys.exit(main())
