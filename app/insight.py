@@ -104,7 +104,8 @@ def why(path: Path, data: DataSet, row: int) -> None:
     else:
         prevalence, _, words = probeview.share(data, probe)
         p = cache.probability(probe, prevalence)
-        place = int(np.count_nonzero(p > p[row])) + 1
+        # by score: the likeliest may all have one probability, where the labels tell no more
+        place = int(np.count_nonzero(probe.scores > probe.scores[row])) + 1
         st.markdown(
             f"{plain(probe.question.positive)} **{percent(float(p[row]))}** "
             f":gray[place {place:,} of {len(p):,}; share in the sky "

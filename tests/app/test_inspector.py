@@ -1,6 +1,7 @@
 """The inspector: the object close up, and each of its views."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -116,7 +117,9 @@ def test_the_probability_comes_with_its_reasons(
         ledger.label(ids, name, task="dwarf", origin=origin)
     at = inspect(open_page, own, "Why")
     assert "Of the 8 labelled objects most like it 8 are dwarf." in words(at)
-    assert "dwarf **" in words(at)
+    share, place = re.findall(r"dwarf \*\*(\d+)%\*\* :gray\[place (\d+) of 300", words(at))[0]
+    assert int(share) > 31  # more than among the labels, 9 of 29
+    assert 1 <= int(place) <= 2 * len(same)
     assert {item["label"] for item in sent(at, "reasons")["items"]} == {"dwarf"}
     ledger.label([NAME], "dwarf", task="dwarf", origin=origin)
     assert "the probe has learnt from that" in words(inspect(open_page, own, "Why"))
