@@ -14,7 +14,7 @@ from app import (
     state,
 )
 from app.words import plain
-from sky_ssl.explore.starting import map_command
+from sky_ssl.explore.starting import free_name, map_command
 from sky_ssl.explore.tasks import load_tasks
 
 _ALONE, _WITH_GALLERY = "calc(100vh - 198px)", "calc(100vh - 540px)"  # height of the maps
@@ -27,7 +27,7 @@ with st.container():  # a place of its own, so that the map stays when a job com
 files = frame.maps(data)
 if not files:
     st.info("There is no map of these embeddings yet.", icon=":material/map:")
-    command = map_command(state.workspace(), path, path.stem)
+    command = map_command(state.workspace(), path, free_name((), path.stem))
     offer = mapcolours.Offer(
         "UMAP, seed 0; other methods on the page Data", "Make the map", f"map {path.stem}", command
     )

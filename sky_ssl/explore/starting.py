@@ -39,10 +39,11 @@ def check_name(name: str) -> str:
 
 
 def free_name(taken: Sequence[str], wanted: str) -> str:
-    """Give a name that is not taken: the wanted one, else with a number."""
-    name, number = wanted, 2
+    """Give a name that is allowed and not taken, as like the wanted one as may be."""
+    fit = re.sub(r"[^\w.+-]+", "-", wanted)[: _LONGEST - 10].strip(".-") or "new"
+    name, number = fit, 2
     while name in taken:
-        name, number = f"{wanted}-{number}", number + 1
+        name, number = f"{fit}-{number}", number + 1
     return name
 
 

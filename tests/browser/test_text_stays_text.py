@@ -76,7 +76,7 @@ def shows(page: Page, text: str) -> Locator:
 
 def in_table(page: Page, text: str) -> None:
     """Expect text in a cell of a table; tables are drawn, their cells are for screen readers."""
-    expect(page.get_by_role("gridcell").filter(has_text=text).first).to_be_attached()
+    expect(page.locator('[role="gridcell"]').filter(has_text=text).first).to_be_attached()
 
 
 def test_on_the_map_and_in_the_gallery(
