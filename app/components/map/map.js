@@ -145,8 +145,9 @@ class SkyMap {
 
   fit() {
     const [width, height, ratio] = this.size();
-    // beside the legend, where there is room
-    const legend = (this.legend.element.offsetWidth + 8) * ratio;
+    // in the middle; of a map that is not wide, beside the legend
+    const is_wide = width > 1.2 * height;
+    const legend = is_wide ? 0 : (this.legend.element.offsetWidth + 8) * ratio;
     const side = 0.94 * Math.min(Math.max(width - legend, 0.6 * width), height);
     const scale = side / FULL;
     const shift = Math.max(0, Math.min(legend, width / 3) - (width - side) / 2);
