@@ -108,8 +108,10 @@ def history() -> None:
     if not len(found):
         st.caption("Nothing of this kind has been done yet.")
         return
+    # with a new action the rows move on, and what was chosen would mean others
+    key = f"history {int(found['action'].iloc[0])}"
     event = st.dataframe(
-        readable(found), hide_index=True, height=420, column_config=_columns(), key="history",
+        readable(found), hide_index=True, height=420, column_config=_columns(), key=key,
         on_select="rerun", selection_mode="multi-row",
     )  # fmt: skip
     _take_back(found.iloc[[i for i in event.selection.rows if i < len(found)]])

@@ -90,7 +90,8 @@ def test_what_is_chosen_in_the_history_is_taken_back(
     write(own, data, "ada", [3, 4, 5], "dwarf")
     write(own, data, "ada", [6], "other")
     at = open_page(own.root, "labels", sky=State(labeller="bob"))
-    at.session_state["history"] = {"selection": {"rows": [1], "columns": [], "cells": []}}
+    newest = int(Ledger(own.labels).actions()["action"].iloc[0])
+    at.session_state[f"history {newest}"] = {"selection": {"rows": [1], "columns": [], "cells": []}}
     at.run()
     assert at.button(key="undo chosen").label == "Undo 1 action (3 objects)"
     assert at.button(key="undo chosen").disabled
@@ -100,6 +101,8 @@ def test_what_is_chosen_in_the_history_is_taken_back(
     left = Ledger(own.labels).current(task="dwarf")
     assert left["object_id"].tolist() == [str(data.embeddings.id[6])]
     assert Ledger(own.labels).actions(kinds=["undo"])["labeller"].tolist() == ["bob"]
+    # the rows have moved on: nothing is chosen any more, or a second press would mean another
+    assert "undo chosen" not in [b.key for b in at.button]
 
 
 def test_a_name_is_taken_and_an_empty_one_is_not(open_page: Open, own: Workspace) -> None:
