@@ -154,6 +154,7 @@ def test_a_rule_is_saved(sky: tuple[Path, Path], capsys: pytest.CaptureFixture[s
     common = ("--column", "kind", "--positive", "dwarf")
     probe(sky, capsys, *common, "--save", str(rule), "--out", str(out))
     selection = load_selection(rule)
+    assert selection.calibration_of == "dwarf"
     e = open_embeddings(sky[0])
     scores = selection.scores(e.values)
     np.testing.assert_allclose(scores, pd.read_csv(out)["score"], atol=1e-4)
