@@ -34,7 +34,7 @@ from sky_ssl.explore.candidates import ListOptions, find_candidates  # noqa: E40
 from sky_ssl.explore.dataset import DataSet, open_dataset  # noqa: E402
 from sky_ssl.explore.knownobjects import labels_of  # noqa: E402
 from sky_ssl.explore.labelmatch import DataSet as Objects  # noqa: E402
-from sky_ssl.explore.labels import Ledger, Origin  # noqa: E402
+from sky_ssl.explore.labels import LABELLER, Ledger, Origin  # noqa: E402
 from sky_ssl.explore.liveprobe import Question, problem_of  # noqa: E402
 from sky_ssl.explore.probemeasure import measure_probe, rule_of  # noqa: E402
 from sky_ssl.explore.review import vetting_task  # noqa: E402
@@ -67,6 +67,7 @@ def main() -> int:
             place = copy_workspace(args.workspace, Path(folder) / "workspace")
             dwarf = furnish(place)
             args.out.mkdir(parents=True, exist_ok=True)
+            os.environ[LABELLER] = _WHO[0]
             with training(place) as train, serve(place.root) as server:
                 for group in GROUPS:
                     wanted = [name for name in group if name in args.pages]
