@@ -103,7 +103,7 @@ def _write_embeddings(
     from sky_ssl.sky.cutoutset import open_cutouts
 
     rng = np.random.default_rng(2)
-    centres = rng.normal(0, 1, (_CLUMPS, dimensions)).astype(np.float32)
+    centres = rng.normal(0, 0.4, (_CLUMPS, dimensions)).astype(np.float32)
     directions = rng.normal(0, 0.6, (_CLUMPS, _DIRECTIONS, dimensions)).astype(np.float32)
 
     def parts() -> Iterator[Floats]:
