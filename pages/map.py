@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import (
+    drawnrule,
     frame,
     jobsboard,
     mapcluster,
@@ -106,8 +107,10 @@ def drawer(by: str) -> None:
     """Show what is chosen."""
     chosen = state.now().chosen
     assert chosen is not None  # or there is no drawer
-    left, right = st.columns([12, 1], vertical_alignment="center")
+    left, middle, right = st.columns([10.8, 1.2, 1.2], vertical_alignment="center")
     left.markdown(f"**{len(chosen.rows):,}** chosen by {plain(chosen.name)}")
+    with middle:
+        drawnrule.keep(data)
     right.button("Drop", on_click=state.choose, args=(None,), help="Choose nothing; Esc",
                  use_container_width=True)  # fmt: skip
     wanted = by == "probability" or state.now().probing.sort

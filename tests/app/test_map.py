@@ -25,6 +25,8 @@ from sky_ssl.explore.mapjob import map_file
 from sky_ssl.explore.maps import MapOptions
 from sky_ssl.explore.mapview import FULL, frame_map
 from sky_ssl.explore.oddview import odd_table
+from sky_ssl.explore.rulefolder import list_rules
+from sky_ssl.explore.selection import load_selection
 from sky_ssl.workspace import Workspace
 
 Open = Callable[..., AppTest]
@@ -247,3 +249,33 @@ def test_without_a_map_one_is_offered(open_page: Open, words: Words, own: Worksp
     at = open_page(own.root, "map")
     assert "no map of these embeddings yet" in words(at)
     assert [b.label for b in at.button] == ["Make the map"]
+
+
+def test_what_is_drawn_is_kept_as_a_rule(
+    own: Workspace, open_page: Open, words: Words, browser: Browser
+) -> None:
+    """The lasso becomes a file among the rules, with what it is worth in words."""
+    at = open_page(own.root, "map")
+    browser.send(at, "lasso", polygon=LEFT, mode="new", hidden=[])
+    drawn = len(browser.chosen(ROWS))
+    next(box for box in at.text_input if box.label == "Name").set_value("left half")
+    next(button for button in at.button if button.label == "Fit and keep").click().run()
+    assert not at.exception
+    (file,) = list_rules(own.selections)
+    rule = load_selection(file)
+    assert (rule.name, rule.origin["drawn"], rule.origin["from"]) == ("left half", drawn, "lasso")
+    assert "of what was drawn is found" in words(at)
+    assert "page Candidates" in words(at)
+
+
+def test_a_rule_needs_something_outside(
+    own: Workspace, open_page: Open, words: Words, browser: Browser
+) -> None:
+    """Everything drawn is no rule: one sentence, and no file."""
+    at = open_page(own.root, "map")
+    everything = [[-9, -9], [TOP, -9], [TOP, TOP], [-9, TOP]]
+    browser.send(at, "lasso", polygon=everything, mode="new", hidden=[])
+    next(button for button in at.button if button.label == "Fit and keep").click().run()
+    assert not at.exception
+    assert at.error
+    assert not list_rules(own.selections)
