@@ -2,8 +2,8 @@
 
     python benchmarks/mock_probes.py --run RUN [--seeds 101 102 103] [--n 12000] [--json FILE]
 
-Features: embeddings of the run, those of the same network untrained, PCA-64 of the pixels,
-photometry (fluxes, colours, size). For each sky, train and test on different tiles, 20 draws:
+Features: embeddings of the run, as they are and averaged over flips and turns; those of the same
+network untrained, PCA-64 of the pixels, photometry (fluxes, colours, size). For each sky, train and test on different tiles, 20 draws:
 A: balanced accuracy of dwarfs against all others, from 200 labels, half of each side; AP:
 average precision of the same probe at a prevalence of 2 %; B: dwarfs against their
 look-alikes; nearest: dwarfs among the 25 nearest to 5 exemplars, of all objects in natural
@@ -47,16 +47,17 @@ _PIXEL_SOFTENING = 2.0  # sigma; benchmarks/mock_difficulty.py finds the others 
 class Network:
     """A network with the statistics of its tokens, and the tokens an embedding has."""
 
-    def __init__(self, model: SimMIM, statistics: TokenStatistics) -> None:
-        self.encoder, self.statistics = model.encoder, statistics
+    def __init__(self, model: SimMIM, statistics: TokenStatistics, turns: int = 1) -> None:
+        self.encoder, self.statistics, self.turns = model.encoder, statistics, turns
         self.tokens = 4 if model.grid[0] % 2 == 0 else 9
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Embed images (B, C, H, W)."""
-        return embed(self.encoder, torch.from_numpy(images), self.statistics).numpy()
+        x = torch.from_numpy(images)
+        return embed(self.encoder, x, self.statistics, turns=self.turns).numpy()
 
 
-def networks(run: str, preset: str) -> tuple[dict[str, Network], set[int], str]:
+def networks(run: str, preset: str, turns: int) -> tuple[dict[str, Network], set[int], str]:
     """Give the trained network and an untrained one, the skies trained on, a description."""
     model, state = load_model(run)
     config = config_from_table(state.table, source=run)
@@ -72,6 +73,8 @@ def networks(run: str, preset: str) -> tuple[dict[str, Network], set[int], str]:
     measured = token_statistics(plain.encoder, torch.from_numpy(sample).split(64))
     trained = Network(model, load_token_statistics(state.folder))
     found = {"trained": trained, "untrained": Network(plain, measured)}
+    if turns > 1:
+        found[f"{turns} turns"] = Network(model, trained.statistics, turns)
     return found, skies, f"{model.describe()}, step {state.step}"
 
 
@@ -150,7 +153,7 @@ def measure(
 
 def run_all(args: argparse.Namespace) -> dict[str, Any]:
     """Measure all skies and put the draws together."""
-    nets, skies, description = networks(args.run, args.preset)
+    nets, skies, description = networks(args.run, args.preset, args.turns)
     seen = skies & set(args.seeds)
     if seen:
         raise InputError(f"{args.run}: was trained on the mock sky of seed {seen}; take others")
@@ -183,6 +186,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[101, 102, 103])
     parser.add_argument("--n", type=int, default=12_000, help="objects in natural proportion")
     parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--turns", type=int, default=8, help="also averaged over so many; 1: not")
     parser.add_argument("--preset", default="native")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
