@@ -3,7 +3,8 @@
     python benchmarks/mock_probes.py --run RUN [--seeds 101 102 103] [--n 12000] [--json FILE]
 
 Features: embeddings of the run, as they are and averaged over flips and turns; those of the same
-network untrained, PCA-64 of the pixels, photometry (fluxes, colours, size). For each sky, train and test on different tiles, 20 draws:
+network untrained, PCA-64 of the pixels, photometry (fluxes, colours, size). For each sky, train and
+test on different tiles, 20 draws:
 A: balanced accuracy of dwarfs against all others, from 200 labels, half of each side; AP:
 average precision of the same probe at a prevalence of 2 %; B: dwarfs against their
 look-alikes; nearest: dwarfs among the 25 nearest to 5 exemplars, of all objects in natural
