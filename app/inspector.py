@@ -73,7 +73,7 @@ def _buttons(data: DataSet, row: int) -> None:
     own = said.get(state.now().labeller)
     for key, label in enumerate(present.labels, start=1):
         st.button(
-            label.name,
+            plain(label.name),
             key=f"label {label.name}",
             type="primary" if label.name == now else "secondary",
             on_click=marks.write_labels,

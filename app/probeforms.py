@@ -37,7 +37,7 @@ def tasks() -> None:
         present = panels.task()
         which = st.segmented_control(
             "Task", [present.name, _NEW], default=present.name, required=True, key="task form",
-            label_visibility="collapsed",
+            label_visibility="collapsed", format_func=plain,
         )  # fmt: skip
         new = which == _NEW
         name = st.text_input("Name", key="task name", placeholder="strong lens") if new else which

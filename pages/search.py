@@ -75,13 +75,14 @@ def image() -> None:
 def labelled() -> None:
     """Offer the labelled objects as exemplars."""
     names = [label.name for label in panels.task().labels]
-    found = panels.labels_by_row(data)
+    found, task = panels.labels_by_row(data), words.plain(panels.task().name)
     with st.popover("By labels", icon=":material/label:", use_container_width=True):
-        st.caption(f"All objects with a label of the task {panels.task().name} as exemplars.")
+        st.caption(f"All objects with a label of the task {task} as exemplars.")
         for name in names:
             n = int((found == name).sum())
-            st.button(f"{name} ({n:,})", key=f"by {name}", on_click=add_label, args=(name,),
-                      disabled=not 0 < n <= 500, use_container_width=True)  # fmt: skip
+            st.button(f"{words.plain(name)} ({n:,})", key=f"by {name}", on_click=add_label,
+                      args=(name,), disabled=not 0 < n <= 500,
+                      use_container_width=True)  # fmt: skip
 
 
 def save(query: searching.Query, least: float) -> None:
