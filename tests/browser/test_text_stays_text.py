@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from sky_ssl.explore.dataset import open_dataset
 from sky_ssl.explore.labels import Ledger, Origin
 from sky_ssl.explore.tasks import LabelKind, Task, save_task
 from sky_ssl.workspace import Workspace
@@ -52,7 +53,8 @@ def hostile(survey: Workspace) -> Workspace:
     labels = (LabelKind(LABEL, "#009e73"), LabelKind(OTHER, "#d55e00"))
     save_task(survey.tasks, Task(TASK, labels))
     ledger = Ledger(survey.labels)
-    who = Origin(f"{IMAGE} me", source="import", selection=f"{IMAGE} drawn")
+    fingerprint = open_dataset(survey.embeddings / f"{NAME}.h5").fingerprint
+    who = Origin(f"{IMAGE} me", "import", fingerprint, selection=f"{IMAGE} drawn")
     ledger.label([str(i) for i in ids[:20]], LABEL, task=TASK, origin=who, notes=f"{IMAGE} note")
     ledger.label([str(i) for i in ids[20:40]], OTHER, task=TASK, origin=who)
     ledger.close()
@@ -69,7 +71,7 @@ def nothing_ran(page: Page) -> None:
 
 def shows(page: Page, text: str) -> Locator:
     """Expect text to be seen, letter by letter."""
-    found = page.get_by_text(text).first
+    found = page.get_by_text(text).filter(visible=True).first
     expect(found).to_be_visible()
     return found
 
