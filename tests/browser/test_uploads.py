@@ -24,12 +24,15 @@ def test_an_image_finds_the_object_that_it_is_of(
     serve: Callable, visit: Callable, hand: Callable, survey: Workspace, data: DataSet,
     tmp_path: Path,
 ) -> None:  # fmt: skip
-    """A FITS cube of the bands of the model, embedded in a moment, is most like itself."""
+    """A FITS cube of the bands of the model, embedded in a moment, is most like itself.
+
+    It says that it lies elsewhere: what lies at the place of an exemplar is never found by it.
+    """
     info = data.cutouts.info if data.cutouts else None
     assert info is not None
     header = WCS(naxis=2).to_header()
     header.update({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRPIX1": 32.5, "CRPIX2": 32.5})
-    header.update({"CRVAL1": data.embeddings.ra[11], "CRVAL2": data.embeddings.dec[11]})
+    header.update({"CRVAL1": data.embeddings.ra[11], "CRVAL2": data.embeddings.dec[11] + 1})
     header.update({"CDELT1": -info.pixel_scale / 3600, "CDELT2": info.pixel_scale / 3600})
     header["MAGZP"] = info.zero_point[0]
     file = tmp_path / "mine.fits"
@@ -40,8 +43,8 @@ def test_an_image_finds_the_object_that_it_is_of(
     page.get_by_role("button", name="By an image").click()
     page.locator('input[type="file"]').set_input_files(file)
     expect(me.cards).to_have_count(25)
-    assert me.shown()[0] == data.embeddings.id[11]
-    assert float(me.figures()[0]) > 0.99
+    # a model of two steps finds nearly all alike: others may come as near, none nearer
+    assert me.figures()[me.shown().index(str(data.embeddings.id[11]))] == "1.000"
     me.says("mine.fits: embedded with")
 
 
