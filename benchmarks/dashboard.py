@@ -38,6 +38,7 @@ from sky_ssl.workspace import Workspace
 
 # seconds from an event of the user, by the clock of the page
 _ARM = """(kind) => { sky.t0 = null;
+  performance.clearResourceTimings();  // a full list takes no more
   addEventListener(kind, () => { sky.t0 = performance.now(); }, { capture: true, once: true }); }"""
 _UNTIL = "async (test) => (await sky.until(eval(test), 600)) - sky.t0"
 _WATCH = """() => { sky.draws = [];
@@ -55,12 +56,12 @@ _FIRST_CARD = """() => { const picture = sky.all('.gallery .card img')[0];
 PAGES = {
     "search": "Add an object by id",
     "probe": "objects pass",
-    "candidates": "objects",
+    "candidates": "candidates of",
     "redshift": "Predict",
-    "reconstructions": "model",
-    "training": "run",
+    "reconstructions": "No trained model in this workspace",
+    "training": "No runs in this workspace yet",
     "data": "files and runs",
-    "home": "",
+    "home": "Look at a survey",
     "map": "",
 }
 
@@ -137,6 +138,7 @@ def measure(browser: Browser, server: Server, repeats: int) -> dict[str, float]:
 
 def summed(name: str, seconds: list[float]) -> dict[str, float]:
     """Give the first of some times, which finds nothing prepared, and the median of the others."""
+    print(f"{name}: {' '.join(f'{s:.2f}' for s in seconds)} s", file=sys.stderr, flush=True)
     rest = seconds[1:] or seconds
     return {f"{name}, first": seconds[0], f"{name}, median": statistics.median(rest)}
 
