@@ -54,7 +54,7 @@ def counts(data: DataSet) -> None:
     columns = st.columns(max(5, len(table) + 1))
     for column, name in zip(columns, table["label"], strict=False):
         rows = np.flatnonzero(labels == name)
-        column.button(f"Show {name}", key=f"show {name}", on_click=_show, args=(rows, name),
+        column.button(f"Show {plain(name)}", key=f"show {name}", on_click=_show, args=(rows, name),
                       disabled=not len(rows), use_container_width=True)  # fmt: skip
     columns[len(table)].button(f"Show disputed ({len(split)})", key="show disputed", on_click=_show,
                        args=(split, "labelled differently by several"), disabled=not len(split),

@@ -225,7 +225,7 @@ class Hand:
     def shown(self) -> list[str]:
         """Give the ids of the gallery, in order."""
         titles = self.cards.evaluate_all("cards => cards.map((card) => card.title)")
-        return [str(title).split(":")[0] for title in titles]
+        return [str(title).split(": ")[0] for title in titles]
 
     def labels(self) -> dict[str, str]:
         """Give the labels of the gallery by id, as its cards say them."""

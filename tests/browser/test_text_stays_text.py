@@ -112,7 +112,7 @@ def test_on_the_map_and_in_the_gallery(
 
 
 def test_on_the_probe(serve: Callable, visit: Callable, hand: Callable, hostile: Workspace) -> None:
-    """Labels counted, events with their labellers and notes, the names in charts."""
+    """Labels counted, actions with their labellers, the names in charts, all labels."""
     page = visit(f"{serve(hostile.root).address}/probe?task={quote(TASK)}")
     me = hand(page)
     me.says("refitted")
@@ -120,8 +120,14 @@ def test_on_the_probe(serve: Callable, visit: Callable, hand: Callable, hostile:
     shows(page, f"{OTHER} 20")
     page.get_by_text("Who labelled what when").click()
     in_table(page, f"{IMAGE} me")
-    in_table(page, f"{IMAGE} note")
+    in_table(page, LABEL)
+    in_table(page, OTHER)
+    nothing_ran(page)
+    page.get_by_role("tab", name="How good it is").click()
     expect(page.get_by_text("Confusion at the threshold")).to_be_visible()
+    nothing_ran(page)
+    me.turn_to("Labels")
+    shows(page, LABEL)
     nothing_ran(page)
 
 
