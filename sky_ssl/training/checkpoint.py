@@ -10,14 +10,11 @@ so the step is the state of the schedule, of the sampler and of the random numbe
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -25,34 +22,31 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from sky_ssl.errors import InputError
-from sky_ssl.model.config import ModelConfig
 from sky_ssl.model.embedding import TokenStatistics
 from sky_ssl.model.objectives import make_model
 from sky_ssl.model.simmim import SimMIM
-from sky_ssl.sky.cutouts import CutoutInfo
-from sky_ssl.training.config import config_from_table
+from sky_ssl.training.checkpointfolder import (
+    Checkpoint,
+    find_checkpoint,
+    read_checkpoint,
+    weights_file,
+)
+
+__all__ = [
+    "SCHEMA",
+    "Checkpoint",
+    "find_checkpoint",
+    "load_model",
+    "load_token_statistics",
+    "load_weights",
+    "optimizer_tensors",
+    "read_checkpoint",
+    "read_tensors",
+    "restore_optimizer",
+    "save_checkpoint",
+]
 
 SCHEMA = "sky_ssl checkpoint 1"
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """What a checkpoint says beside its weights."""
-
-    folder: Path
-    step: int
-    info: CutoutInfo  # bands, zero points, pixel scale and noise the model was trained with
-    table: dict[str, Any]  # the configuration of the run, as nested tables
-    metrics: dict[str, float]
-
-    @property
-    def model_config(self) -> ModelConfig:
-        """The configuration of the network."""
-        return config_from_table(self.table, source=str(self.folder)).model
-
-    def sha256(self) -> str:
-        """Hash the weights that embeddings are made with."""
-        return hashlib.sha256(_weights(self.folder).read_bytes()).hexdigest()
 
 
 def save_checkpoint(
@@ -128,49 +122,6 @@ def _prune(home: Path, keep: int) -> None:
         shutil.rmtree(rest, ignore_errors=True)
 
 
-def find_checkpoint(path: str | Path, which: str = "latest") -> Path | None:
-    """Find the folder of a checkpoint.
-
-    Args:
-        path: a run directory, its `checkpoint` folder, or the folder of one checkpoint.
-        which: "latest", or "best" (the latest where no best is marked).
-
-    Returns:
-        The folder, or None if there is no checkpoint yet.
-    """
-    root = Path(path)
-    if (root / "state.json").is_file():
-        return root
-    home = root / "checkpoint" if (root / "checkpoint").is_dir() else root
-    if which == "best" and (home / "best").is_file():
-        folder = home / (home / "best").read_text().strip()
-        if (folder / "state.json").is_file():
-            return folder
-    complete = sorted(p.parent for p in home.glob("step-*/state.json"))
-    return complete[-1] if complete else None
-
-
-def read_checkpoint(folder: Path) -> Checkpoint:
-    """Read what a checkpoint says.
-
-    Raises:
-        InputError: if it is not a checkpoint of ours.
-    """
-    try:
-        record = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-        info = record["info"]
-        lists: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in info.items()}
-        return Checkpoint(
-            folder, int(record["step"]), CutoutInfo(**lists), record["config"], record["metrics"]
-        )
-    except OSError as error:
-        raise InputError(f"{folder}: no checkpoint here (state.json: {error.strerror})") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder}/state.json: not a checkpoint of this package ({error})") from (
-            error
-        )
-
-
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     """Read a safetensors file; anything else, a pickle included, is refused unread.
 
@@ -183,12 +134,6 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
         raise InputError(f"{path}: no such file; the checkpoint is not complete") from error
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: not a complete safetensors file ({error})") from error
-
-
-def _weights(folder: Path) -> Path:
-    """Weights to use: the moving average where there is one."""
-    averaged = folder / "ema.safetensors"
-    return averaged if averaged.is_file() else folder / "model.safetensors"
 
 
 def load_model(path: str | Path, which: str = "best") -> tuple[SimMIM, Checkpoint]:
@@ -208,7 +153,7 @@ def load_model(path: str | Path, which: str = "best") -> tuple[SimMIM, Checkpoin
     if "question" in state.table:
         raise InputError(f"{path}: a predictor; expected a run made by train.py")
     model = make_model(state.model_config, state.info.sky_sigma or ())
-    load_weights(model, _weights(folder))
+    load_weights(model, weights_file(folder))
     return model.eval(), state
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from sky_ssl.errors import InputError
-from sky_ssl.training.checkpoint import find_checkpoint, read_checkpoint
+from sky_ssl.training.checkpointfolder import find_checkpoint, read_checkpoint
 from sky_ssl.training.config import config_from_table, config_table
 from sky_ssl.training.log import read_metrics
 

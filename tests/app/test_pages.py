@@ -72,3 +72,13 @@ def test_the_map_shows_an_object_and_labels_it(
     next(b for b in at.button if b.label == "dwarf").click().run()
     assert len(Ledger(workspace.labels).current(task="dwarf")) == 0
     assert not at.exception
+
+
+def test_the_way_in_loads_no_network() -> None:
+    """Home and the map open without torch, which takes seconds to load."""
+    import subprocess
+    import sys
+
+    code = "import app.frame, app.homeview, app.panels, sys; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
