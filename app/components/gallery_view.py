@@ -67,6 +67,7 @@ def draw_gallery(
     data = {
         "items": list(items),
         "about": about,
+        "place": key,
         "keys": keys,
         "empty": empty,
         "thumb": thumb,

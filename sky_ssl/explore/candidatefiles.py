@@ -23,7 +23,7 @@ import pandas as pd
 
 from sky_ssl.errors import InputError
 from sky_ssl.explore.candidatecolumns import about
-from sky_ssl.sky.tablefiles import plain_columns
+from sky_ssl.sky.tablefiles import VOTABLE_DATA, plain_columns
 
 TITLE = "Candidates by a selection rule of sky_ssl"
 ENDINGS = {
@@ -200,7 +200,7 @@ def _write_votable(columns: Columns, head: Head, path: Path, title: str) -> None
             field.ref = "icrs"
     for name, value in head.items():
         inner.infos.append(Info(name=name, value=value))
-    file.to_xml(str(path), tabledata_format="tabledata")
+    file.to_xml(str(path), tabledata_format=VOTABLE_DATA)
 
 
 def _write_regions(columns: Columns, head: Head, file: TextIO) -> None:

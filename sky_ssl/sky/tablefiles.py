@@ -24,6 +24,9 @@ from sky_ssl.sky.fitsbytes import DAMAGED, quiet
 _PACKED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 _HEAD_BYTES = 65536
 _FORMATS = "CSV, ECSV, FITS, VOTable or Parquet"
+VOTABLE_DATA = "binary2"
+"""How VOTables are written: every bit of a number kept, and none of astropy 8's writer of plain
+rows, which now and then spoils the memory of the process (astropy issue 20419)."""
 _ENDINGS = ".csv .ecsv .fits .fit .vot .votable .xml .parquet .pq"
 Units = dict[str, str]
 
@@ -240,7 +243,10 @@ def _write_astropy(frame: pd.DataFrame, path: Path, ending: str, units: Mapping[
             table[name] = table[name].astype("U1")
     # astropy remarks on names like b/a, which it writes and reads back all the same
     with quiet():
-        table.write(path, format=formats.get(ending, "votable"), overwrite=True)
+        if ending in formats:
+            table.write(path, format=formats[ending], overwrite=True)
+        else:
+            table.write(path, format="votable", tabledata_format=VOTABLE_DATA, overwrite=True)
 
 
 def _distinct_without_case(columns: Mapping[str, npt.NDArray]) -> dict[str, npt.NDArray]:

@@ -1,27 +1,31 @@
 // Thumbnails of objects, to look through and to label with single keys.
 //
-// In (data): { about: URL ending in "/", items: [{row, name, text, label, colour}], keys: [{key, name,
-// colour}], empty: text, thumb: pixels, height: pixels, total: of the selection, tools: show the bar }.
+// In (data): { place: name of this gallery, about: URL ending in "/", items: [{row, name, text, label,
+// colour}], keys: [{key, name, colour}], empty: text, thumb: pixels, height: pixels, total: of the
+// selection, tools: show the bar }.
 // Out (trigger): acts { client, events: [{n, name, ...}] }: label {rows, label, all: also what is not
-// among the items}, open {row}, mark {row, how: "like" | "unlike"}, undo, redo. A trigger that comes while the page runs takes the place of
-// the one before, so each carries all that is not yet confirmed by `seen` {client, n}.
+// among the items}, open {row}, mark {row, how: "like" | "unlike"}, undo, redo. A trigger that comes
+// while the page runs takes the place of the one before, so each carries all that is not yet
+// confirmed by `seen` {client, n}.
 
 const states = new WeakMap();
+const latest = new Map(); // by place: the page may put a new element in the place of the old one
 
 export default function (component) {
   const { parentElement, data } = component;
   const root = parentElement.querySelector(".gallery");
   let state = states.get(root);
   if (!state) {
-    state = new Gallery(root);
+    state = new Gallery(root, latest.get(data.place));
     states.set(root, state);
+    latest.set(data.place, state);
   }
   state.trigger = component.setTriggerValue;
   state.update(data);
 }
 
 class Gallery {
-  constructor(root) {
+  constructor(root, before) {
     this.root = root;
     this.grid = root.querySelector(".grid");
     this.keys = root.querySelector(".keys");
@@ -36,6 +40,22 @@ class Gallery {
     root.addEventListener("keydown", (event) => this.key(event));
     this.grid.addEventListener("click", (event) => this.click(event));
     this.grid.addEventListener("dblclick", () => this.open());
+    root.addEventListener("focusin", () => (this.focused = true));
+    root.addEventListener("focusout", () => (this.focused = !root.isConnected));
+    if (before) this.take_over(before);
+  }
+
+  // Go on where the element before this one was: the next key labels what it would have labelled.
+  take_over(before) {
+    this.data = before.data;
+    this.chosen = before.chosen;
+    this.everything = before.everything;
+    this.cursor = before.cursor;
+    this.client = before.client;
+    this.count = before.count;
+    this.pending = before.pending;
+    this.replaced = true;
+    if (before.focused && !before.root.isConnected) this.root.focus({ preventScroll: true });
   }
 
   send(name, value) {
@@ -60,10 +80,12 @@ class Gallery {
   update(data) {
     const before = this.data;
     const same =
+      !this.replaced &&
       this.data &&
       this.data.items.length === data.items.length &&
       this.data.about === data.about &&
       data.items.every((item, i) => item.row === this.data.items[i].row);
+    this.replaced = false;
     this.data = { ...data, items: [...data.items] };
     if (data.seen && data.seen.client === this.client) {
       this.pending = this.pending.filter((event) => event.n > data.seen.n);
