@@ -250,7 +250,7 @@ def _nothing(page: Page) -> None:
 
 
 def _map(page: Page) -> None:
-    """Choose a region with the lasso, coloured by what the probe says."""
+    """Wait until the points are drawn."""
     page.locator(".map[data-drawn]").first.wait_for()
 
 
@@ -303,6 +303,7 @@ PAGES: dict[str, Callable[[Page], None]] = {
     "search": _search,
     "reconstructions": _reconstructions,
     "probe": _probe,
+    "labels": _nothing,
     "candidates": _candidates,
     "redshift": _redshift,
     "training": _training,
@@ -310,7 +311,7 @@ PAGES: dict[str, Callable[[Page], None]] = {
 }
 
 GROUPS = (
-    ("home", "map", "search", "reconstructions", "probe", "candidates", "redshift"),
+    ("home", "map", "search", "reconstructions", "probe", "labels", "candidates", "redshift"),
     ("training", "data"),  # last: a run that trains is announced on every page
 )
 
