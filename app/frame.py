@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import cache, drawings, state, words
+from app import cache, drawings, marks, state, words
 from app.cache import maps as kept
 from app.components.keys_view import draw_keys
 from sky_ssl.errors import InputError
@@ -23,6 +23,7 @@ PAGES = {
     "Data": "What is in the workspace, and what fills it",
 }
 """Pages, and what one does there; `pages/title.py` in small letters."""
+_WITH_LABELS = ("Map", "Probe", "Labels", "Search", "Candidates", "Redshift")
 _STYLE = """
 .block-container { padding: 4.3rem 1.4rem 1rem; max-width: none; }
 [data-testid="stVerticalBlock"] { gap: 0.6rem; }
@@ -143,3 +144,5 @@ def above(page: str = "") -> None:
     if data.is_mock:
         parts.append(":orange-badge[mock sky: simulated, not observed]")
     left.markdown(" &nbsp; ".join(parts))
+    if page in _WITH_LABELS:
+        marks.watch()

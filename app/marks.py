@@ -11,7 +11,7 @@ from sky_ssl.explore.dataset import DataSet
 from sky_ssl.explore.labels import Ledger, Origin
 from sky_ssl.explore.tasks import Task, load_tasks
 
-_SEEN, _SAID = "ledger seen", "said"
+_SEEN, _ASKED, _SAID = "ledger seen", "ledger asked", "said"
 _EVERY = 2.0  # seconds between two looks for the labels of others
 
 
@@ -108,6 +108,12 @@ def _of_others(before: int) -> list[str]:
 
 @st.fragment(run_every=_EVERY)
 def watch() -> None:
-    """Look for the labels of others; where there are new ones, the page is drawn again."""
-    if ledger().last_event() != st.session_state.get(_SEEN):
+    """Look for the labels of others; where there are new ones, the page is drawn again.
+
+    It stands above the pages, at a place that never moves: when it stood below what comes and
+    goes, a look that was taken while the page was drawn anew broke the page in the browser.
+    """
+    newest = ledger().last_event()
+    if newest not in (st.session_state.get(_SEEN), st.session_state.get(_ASKED)):
+        st.session_state[_ASKED] = newest  # once: not every page says what it has seen
         st.rerun()

@@ -70,7 +70,6 @@ def gallery(
         on={"label": label, **cards.looks(data), "undo": lambda _: marks.undo(),
             "redo": lambda _: marks.redo()},
     )  # fmt: skip
-    marks.watch()
 
 
 def _probability(

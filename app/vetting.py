@@ -109,7 +109,6 @@ def gallery(path: Path, data: DataSet, made: Made, *, height: int) -> None:
         on={"label": vet, **cards.looks(data), "undo": lambda _: marks.undo(),
             "redo": lambda _: marks.redo()},
     )  # fmt: skip
-    marks.watch()
     if len(which) > MOST_SHOWN:
         st.caption(f"The first {MOST_SHOWN} of {len(which):,} are shown; the table has all.")
 

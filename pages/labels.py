@@ -26,7 +26,6 @@ def instrument() -> None:
         show()
     except InputError as error:  # a fragment runs without the frame around it
         st.error(plain(str(error)), icon=":material/error:")
-    marks.watch()
 
 
 def show() -> None:
