@@ -30,9 +30,9 @@ def add(commands: Any) -> None:
         "--score",
         choices=_SCORES,
         default="whitened",
-        help="whitened: cosine along the principal axes of the survey, each counting the same "
-        "(default); tokens: mean cosine of the tokens of the embeddings; cosine, mse, mae: patch "
-        "by patch, see below",
+        help="whitened: cosine along the principal axes of the survey, the wide ones brought "
+        "nearer to the others (default); tokens: mean cosine of the tokens of the embeddings; "
+        "cosine, mse, mae: patch by patch, see below",
     )
     how.add_argument(
         "--index",
@@ -44,6 +44,14 @@ def add(commands: Any) -> None:
         "--index-folder",
         type=Path,
         help="where the whitened vectors or an index are kept (default: beside the embeddings)",
+    )
+    how.add_argument(
+        "--expand",
+        type=int,
+        default=0,
+        metavar="K",
+        help="search again with the K best added to the exemplars, each by its score (default 0: "
+        "do not); good where the first K are right, 10 to 30, and bad where they are not",
     )
     _add_older_recipe(p)
     out = p.add_argument_group("what to write")

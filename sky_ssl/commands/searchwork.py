@@ -5,16 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from sky_ssl.commands.parsing import tiles_of, warn
+from sky_ssl.commands.searchcheck import BY_PATCHES, check
 from sky_ssl.errors import InputError
-
-_BY_PATCHES = ("cosine", "mse", "mae")
 
 
 def search(args: argparse.Namespace) -> dict[str, Any]:
     """Search, write what was asked for, and give the list."""
     import time
 
-    _check(args)
+    check(args)
     started = time.monotonic()
     e, embedder = _opened(args)
     like, unlike = _exemplars(args, e, embedder)
@@ -22,7 +21,7 @@ def search(args: argparse.Namespace) -> dict[str, Any]:
     whitened = _whitened(args, e)
     if args.tiles:
         results, how = _on_tiles(args, e, embedder, like, unlike, whitened)
-    elif args.score in _BY_PATCHES:
+    elif args.score in BY_PATCHES:
         results, how = _by_patches(args, e, embedder, like)
     else:
         results, how = _among_embeddings(args, e, like, unlike, whitened)
@@ -40,43 +39,6 @@ def search(args: argparse.Namespace) -> dict[str, Any]:
         for name, ra, dec in zip(like.ids, like.ra, like.dec, strict=True)
     ]
     return {"results": results.records(), "exemplars": exemplars, **how, "notes": notes}
-
-
-def _check(args: argparse.Namespace) -> None:
-    """Refuse combinations that mean nothing."""
-    if not (args.like or args.at or args.image):
-        raise InputError("nothing to search for: give --like ID, --at 'RA DEC' or --image FILE")
-    if not (args.embeddings or args.tiles):
-        raise InputError("nothing to search in: give --embeddings E.h5, or --tiles with --run")
-    if args.image and not args.run_dir:
-        raise InputError("--image needs --run RUN, the model to embed it with")
-    if args.tiles and not (args.run_dir and args.survey):
-        raise InputError("--tiles needs --run RUN, the model, and --survey S")
-    named = args.like or args.unlike or (args.at and not args.image)
-    if named and not args.embeddings:
-        raise InputError("--like, --unlike and --at name objects of --embeddings E.h5: give it")
-    if args.image and len(args.at) > 1:
-        raise InputError(f"--at is given {len(args.at)} times: with --image it can be once")
-    by_patches = args.score in _BY_PATCHES
-    if args.save and (by_patches or not args.embeddings):
-        raise InputError("--save needs --embeddings, and --score whitened or tokens")
-    if args.tiles and by_patches:
-        raise InputError(f"--score {args.score}: with --tiles only whitened or tokens")
-    if args.unlike and by_patches:
-        raise InputError(f"--unlike: has no meaning for --score {args.score}")
-    if args.score == "whitened" and args.index in ("ivf", "ivfpq"):
-        raise InputError(
-            f"--index {args.index}: for --score tokens; whitened vectors are short, and always "
-            "searched exactly"
-        )
-    if args.out:
-        from sky_ssl.sky.tablefiles import check_ending
-
-        check_ending(args.out)
-    if args.top < 1:
-        raise InputError(f"--top {args.top}: must be 1 or more")
-    if not args.merge >= 0:
-        raise InputError(f"--merge {args.merge}: must be 0 arcsec or more")
 
 
 def _opened(args: argparse.Namespace) -> tuple[Any, Any]:
@@ -143,16 +105,41 @@ def _among_embeddings(
     args: argparse.Namespace, e: Any, like: Any, unlike: Any, whitened: Any = None
 ) -> tuple[Any, dict[str, Any]]:
     """Search an embeddings file, by its whitened vectors or by its index."""
+    from sky_ssl.explore import search as objects
+
+    nearest, query, how = _query(args, e, like, unlike, whitened)
+    results = objects.search(
+        e,
+        lambda k, out: nearest.search(query, k, out),
+        k=args.top,
+        exclude=_named(like, unlike),
+        exemplar_ra=like.ra,
+        exemplar_dec=like.dec,
+        merge_arcsec=args.merge,
+    )
+    return results, {"searched": len(e.values), **how}
+
+
+def _named(like: Any, unlike: Any) -> Any:
+    """Give the rows of exemplars and counter-examples."""
     import numpy as np
 
-    from sky_ssl.explore import search as objects
+    named = np.concatenate([like.rows, unlike.rows if unlike else like.rows[:0]])
+    return named[named >= 0]
+
+
+def _query(
+    args: argparse.Namespace, e: Any, like: Any, unlike: Any, whitened: Any = None
+) -> tuple[Any, Any, dict[str, Any]]:
+    """Give what is searched, the query, and how they were made."""
+    from sky_ssl.explore.expanding import expand_query
     from sky_ssl.explore.neighbours import open_index
     from sky_ssl.explore.search import query_vector
     from sky_ssl.progress import terminal
 
     whitened = whitened or _whitened(args, e)
     whitening = _whitening(whitened)
-    how: dict[str, Any] = {"searched": len(e.values)}
+    how: dict[str, Any] = {}
     nearest: Any
     if whitening:
         nearest, tokens = whitened, whitening.axes.tokens
@@ -166,17 +153,17 @@ def _among_embeddings(
         how["notes"] = whitened.notes
     negative = unlike.vectors if unlike else None
     query = query_vector(like.vectors, negative, tokens, args.unlike_weight, whitening)
-    named = np.concatenate([like.rows, unlike.rows if unlike else like.rows[:0]])
-    results = objects.search(
-        e,
-        lambda k, out: nearest.search(query, k, out),
-        k=args.top,
-        exclude=named[named >= 0],
-        exemplar_ra=like.ra,
-        exemplar_dec=like.dec,
-        merge_arcsec=args.merge,
-    )
-    return results, how
+    if args.expand:
+        how["expanded_by"] = args.expand
+        query = expand_query(
+            query,
+            len(like),
+            whitened.values if whitening else e.values,
+            1 if whitening else tokens,
+            lambda q, k: nearest.search(q, k, _named(like, unlike)),
+            args.expand,
+        )
+    return nearest, query, how
 
 
 def _by_patches(
@@ -269,6 +256,7 @@ def _save_rule(
     """Write the search as a selection rule."""
     from sky_ssl.explore.selection import save_selection, search_selection
 
+    whitened = whitened or _whitened(args, e)
     of_rows = bool((like.rows >= 0).all())
     rule = search_selection(
         e,
@@ -278,7 +266,8 @@ def _save_rule(
         threshold=args.threshold,
         name=args.name,
         unlike_weight=args.unlike_weight,
-        whitening=_whitening(whitened or _whitened(args, e)),
+        whitening=_whitening(whitened),
+        expanded=(args.expand, _query(args, e, like, unlike, whitened)[1]) if args.expand else None,
     )
     save_selection(rule, args.save)
 

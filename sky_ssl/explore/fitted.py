@@ -83,6 +83,7 @@ def search_selection(
     calibration: "Calibration | None" = None,
     unlike_weight: float = 0.5,
     whitening: Whitening | None = None,
+    expanded: tuple[int, Floats] | None = None,
 ) -> Selection:
     """Make a rule of a search: the cosine to the exemplars.
 
@@ -94,6 +95,7 @@ def search_selection(
         threshold: least score; None makes a ranking alone.
         unlike_weight: of the counter-examples against the exemplars.
         whitening: that of the search, which the rule keeps; None: the mean cosine over tokens.
+        expanded: how many of the best were added to the query, and the query after that.
 
     Raises:
         InputError: no exemplars, rows outside the file, or vectors of another length.
@@ -122,6 +124,8 @@ def search_selection(
     origin: dict[str, Any] = {"from": "search", "exemplars": len(positive)}
     if negative is not None:
         origin |= {"counter_examples": len(negative), "unlike_weight": unlike_weight}
+    if expanded is not None:
+        origin["expanded_by"], query = expanded[0], np.asarray(expanded[1], dtype=np.float32)
     return Selection(
         kind="search",
         name=name or f"like {known['exemplar_ids'][0]}",

@@ -2,7 +2,7 @@
 
 Vectors are written as lists of numbers in their shortest exact form: scores come out the same to
 the last digit, any language can read them, and the reader of a paper can see what they are. A rule
-of 512 numbers takes about 30 kB, 25 exemplars 150 kB more, and the 32 axes of a whitened search
+of 512 numbers takes about 30 kB, 25 exemplars 150 kB more, and the 64 axes of a whitened search
 200 kB. Reading is strict: sizes, types and finite numbers are checked; unknown keys are left alone.
 """
 

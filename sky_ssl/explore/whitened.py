@@ -25,7 +25,7 @@ from sky_ssl.explore.similarity import Floats, Rows, Vectors, blocks, token_coun
 from sky_ssl.explore.whitening import FEWEST, Whitening, fit_whitening
 from sky_ssl.progress import Progress
 
-SCHEMA = "sky_ssl whitened 1"
+SCHEMA = "sky_ssl whitened 2"
 _NAME = "whitened.json"
 _DAMAGED = (
     OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile,
@@ -49,7 +49,7 @@ class Whitened:
     ) -> tuple[Rows, Vectors]:
         """Find the rows nearest to a query (q,), exactly; see `similarity.top`.
 
-        A million rows take about 30 ms, so that an index would gain nothing.
+        A million rows take about 60 ms, so that an index would gain nothing.
         """
         return top(self.values, query, 1, k, exclude, progress)
 

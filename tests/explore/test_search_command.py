@@ -65,8 +65,9 @@ def some_of_many(path: Path, rows: list[int]) -> Path:
 def whitened_cosines(e: Embeddings) -> np.ndarray:
     """Compare all with all, by a singular value decomposition in double precision."""
     x = normalised(e.values, 4).astype(np.float64)
-    left, _, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
-    unit = left[:, :10] / np.linalg.norm(left[:, :10], axis=1, keepdims=True)
+    left, widths, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
+    halves = left[:, :10] * widths[:10] ** 0.5
+    unit = halves / np.linalg.norm(halves, axis=1, keepdims=True)
     return np.asarray(unit @ unit.T)
 
 
@@ -329,3 +330,29 @@ def test_real_tiles(
     assert best["score"] > 0.999
     assert "by the mean cosine over tokens" in " ".join(result["notes"])
     assert result["results"][1]["score"] < best["score"] - 0.002
+
+
+def test_an_expanded_search_and_its_rule(
+    many: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The best that were found join the exemplars; the rule ranks as the search did."""
+    rule = tmp_path / "rule.json"
+    options = ["--embeddings", many, "--like", "h001,h002", "--top", 20]
+    plain = search(capsys, *options)
+    found = search(capsys, *options, "--expand", 10, "--save", rule)
+    assert found["expanded_by"] == 10
+    assert "expanded_by" not in plain
+    assert [r["id"] for r in found["results"]] != [r["id"] for r in plain["results"]]
+    e, stored = open_embeddings(many), load_selection(rule)
+    assert stored.origin["expanded_by"] == 10
+    scores = dict(zip(e.id.tolist(), stored.scores(e.values), strict=True))
+    # a rule scores by the cosine, a search by the inner product with the same query
+    ranked = [scores[r["id"]] for r in found["results"]]
+    assert ranked == sorted(ranked, reverse=True)
+
+
+def test_expansions_that_mean_nothing(many: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Refused with what they need."""
+    options = ["--embeddings", many, "--like", "h001", "--expand"]
+    assert "--expand -1: must be 0 or more" in refused(capsys, *options, -1)
+    assert "--expand: among" in refused(capsys, *options, 5, "--score", "mse")

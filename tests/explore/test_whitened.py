@@ -49,7 +49,7 @@ def memory(line):
 e = open_embeddings(sys.argv[1])
 Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
 before = memory("VmRSS")
-assert len(open_whitened(e).whitening) == 32
+assert len(open_whitened(e).whitening) == 64
 print(memory("VmHWM") - before)
 """
 
