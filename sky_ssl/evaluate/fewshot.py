@@ -4,17 +4,30 @@ In: features of a training and of a test part. Out: the scores of the draws. The
 `sky-ssl probe` (`probes.crossval.tune_classes`); there the parts are halves of one sky.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from sky_ssl.errors import InputError
-from sky_ssl.probes.crossval import tune_classes
+from sky_ssl.probes.crossval import Tuned, tune_classes
 from sky_ssl.probes.draws import draw_labels
 
 Features = npt.NDArray[np.floating]
 Flags = npt.NDArray[np.bool_]
+
+
+class Classifier(Protocol):
+    """What scores rows (n, D): log-odds (n,) of the second of two classes, or (n, K)."""
+
+    def decision(self, values: Features, classes: npt.NDArray, /) -> npt.NDArray[np.floating]:
+        """Score them in the order of `classes`."""
+
+
+Fit = Callable[[Features, npt.NDArray, int], Classifier]
+"""(features (n, D), classes (n,), seed) -> a classifier."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,7 @@ def few_shot(
     repeats: int = 10,
     seed: int = 0,
     prevalence: float | None = None,
+    fit: Fit | None = None,
 ) -> FewShot:
     """Fit on `labels` labels, half of each side, and score on all of the test part.
 
@@ -58,6 +72,7 @@ def few_shot(
         seed: of the draws.
         prevalence: share of positives that the average precision is given for, by weights; None
             = as in the test part.
+        fit: another classifier than the linear probe.
 
     Raises:
         InputError: fewer than half of `labels` on one side.
@@ -76,8 +91,15 @@ def few_shot(
     for repeat in range(repeats):
         rng = np.random.default_rng([seed, repeat])
         rows = draw_labels(pool, positive, labels, natural=False, rng=rng)
-        probe = tune_classes(train[rows], positive[rows], seed=repeat)
-        accuracy.append(balanced_accuracy_score(test_positive, probe.decision(test, kinds) > 0))
-        score = probe.model.decision(test)
-        precision.append(average_precision_score(test_positive, score, sample_weight=weight))
+        model = (fit or linear_probe)(train[rows], positive[rows], repeat)
+        score = model.decision(test, kinds)
+        accuracy.append(balanced_accuracy_score(test_positive, score > 0))
+        # calibrated scores end at a limit: they would tie at the top of a list
+        rank = model.model.decision(test) if isinstance(model, Tuned) else score
+        precision.append(average_precision_score(test_positive, rank, sample_weight=weight))
     return FewShot(np.array(accuracy), np.array(precision))
+
+
+def linear_probe(x: Features, y: npt.NDArray, seed: int) -> Classifier:
+    """Fit the probe of `sky-ssl probe` (see `probes.crossval.tune_classes`)."""
+    return tune_classes(x, y, seed=seed)
