@@ -167,13 +167,29 @@ def regress(problem: Problem, tell: Tell, *, seed: int = 0) -> Iterator[Regressi
 
 def binned(found: Regression, *, seed: int = 0) -> Bins | None:
     """Measure bias and NMAD of D in bins of the truth; None where there are too few objects."""
-    truth, d = found.truth, found.deviation
+    groups = found.problem.groups
+    mine = None if groups is None else groups[found.held]
+    return bin_deviations(found.truth, found.deviation, mine, seed=seed)
+
+
+def bin_deviations(
+    truth: Numbers, d: Numbers, groups: npt.NDArray | None, *, seed: int = 0
+) -> Bins | None:
+    """Measure bias, NMAD and outliers of D (n,) in bins of the truth (n,).
+
+    Args:
+        truth, d: of held-out objects.
+        groups: (n,) blocks of sky, resampled as wholes; or None.
+        seed: of the resamples.
+
+    Returns:
+        None where there are too few objects for two bins.
+    """
     count = int(min(_BINS, len(truth) // _PER_BIN))
     if count < 2:
         return None
     edges = np.quantile(truth, np.linspace(0, 1, count + 1))
     place = np.searchsorted(edges[1:-1], truth, side="right")
-    groups = None if found.problem.groups is None else found.problem.groups[found.held]
     rows: list[tuple[Any, ...]] = []
     for k in np.unique(place):
         here = place == k

@@ -1,0 +1,1 @@
+"""Figures for print and for the documentation: arrays in, matplotlib figures out, one look."""
