@@ -17,158 +17,107 @@ these skies is refused.
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from sklearn.metrics import r2_score
 
 from sky_ssl.errors import InputError
-from sky_ssl.evaluate.baselines import photometry, pixel_features, principal_components
-from sky_ssl.evaluate.fewshot import few_shot
-from sky_ssl.evaluate.retrieval import retrieve, unit_rows
-from sky_ssl.explore.axes import principal_axes
+from sky_ssl.evaluate.measures import class_draws, redshift_draws, search_draws
+from sky_ssl.evaluate.networks import Network, Trained, open_trained
+from sky_ssl.evaluate.testsky import Truth, enrichment, read_truth, simple_features
 from sky_ssl.explore.neighbours import normalised
-from sky_ssl.model.embedding import TokenStatistics, embed, token_statistics
-from sky_ssl.model.simmim import SimMIM
-from sky_ssl.probes.crossval import tune_values
 from sky_ssl.progress import terminal
-from sky_ssl.sky.hdf5part import open_hdf5
-from sky_ssl.sky.mock import LOOK_ALIKES, PRIOR, generate, mock_info
-from sky_ssl.training.checkpoint import load_model, load_token_statistics
-from sky_ssl.training.config import config_from_table
+from sky_ssl.sky.mock import generate, mock_info
 
-PREVALENCE = 0.02
 FIGURES = ("A@200", "AP@200", "B@200", "nearest 25", "whitened 25", "z R2")
-_AXES = 32  # chosen on the sky of seed 0
-_PIXEL_SOFTENING = 2.0  # sigma; benchmarks/mock_difficulty.py finds the others no better
 
 
-class Network:
-    """A network with the statistics of its tokens, and the tokens an embedding has."""
-
-    def __init__(self, model: SimMIM, statistics: TokenStatistics, turns: int = 1) -> None:
-        self.encoder, self.statistics, self.turns = model.encoder, statistics, turns
-        self.tokens = 4 if model.grid[0] % 2 == 0 else 9
-
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Embed images (B, C, H, W)."""
-        x = torch.from_numpy(images)
-        return embed(self.encoder, x, self.statistics, turns=self.turns).numpy()
-
-
-def networks(run: str, preset: str, turns: int) -> tuple[dict[str, Network], set[int], str]:
-    """Give the trained network and an untrained one, the skies trained on, a description."""
-    model, state = load_model(run)
-    config = config_from_table(state.table, source=run)
-    skies = set()
-    for path in config.data.cutouts:
-        try:
-            skies.add(int(open_hdf5(Path(path).resolve()).attrs.get("seed", -1)))
-        except InputError:
-            print(f"warning: {path} is gone; its sky is not known", file=sys.stderr)
-    torch.manual_seed(1)
-    plain = SimMIM(state.model_config, state.info.sky_sigma or ()).eval()
+def networks(trained: Trained, preset: str, turns: int) -> dict[str, Network]:
+    """Give the trained network, an untrained one, and the first averaged over turns."""
+    info = mock_info(preset)
     sample = np.concatenate([b.images for b in generate(512, seed=0, preset=preset)])
-    measured = token_statistics(plain.encoder, torch.from_numpy(sample).split(64))
-    trained = Network(model, load_token_statistics(state.folder))
-    found = {"trained": trained, "untrained": Network(plain, measured)}
-    if turns > 1:
-        found[f"{turns} turns"] = Network(model, trained.statistics, turns)
-    return found, skies, f"{model.describe()}, step {state.step}"
+    found = {
+        "trained": trained.network(info),
+        "untrained": trained.untrained(info, sample),
+    }
+    return found | ({f"{turns} turns": trained.network(info, turns)} if turns > 1 else {})
 
 
 def features_of(
     seed: int, n: int, preset: str, nets: dict[str, Network]
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+) -> tuple[dict[str, np.ndarray], Truth]:
     """Give features by name, and the truth, of a sky with more dwarfs and look-alikes."""
-    enrich = {"dwarf": n // 5}
-    enrich |= {name: int(n / 5 * PRIOR[name] / 0.12) for name in LOOK_ALIKES}
-    sigma, total = mock_info(preset).sky_sigma, n + sum(enrich.values())
-    rows: dict[str, list[np.ndarray]] = {name: [] for name in ("photometry", "pixels", *nets)}
-    columns, done = [], 0
-    show = terminal(f"mock sky {seed}", "cutout")
-    for batch in generate(n, seed=seed, preset=preset, enrich=enrich):
-        rows["photometry"].append(photometry(batch.images, sigma))
-        pixels = pixel_features(batch.images, sigma, _PIXEL_SOFTENING)
-        rows["pixels"].append(pixels.astype(np.float16))
-        for name, net in nets.items():
-            rows[name].append(net(batch.images))
-        columns.append(batch.columns)
-        done += len(batch.images)
-        show(done, total)
-    truth = {name: np.concatenate([c[name] for c in columns]) for name in columns[0]}
-    truth["natural"] = np.arange(total) < n
-    found = {name: np.concatenate(parts) for name, parts in rows.items()}
-    pixels = found.pop("pixels").astype(np.float32)
-    found["PCA-64"] = principal_components(pixels[truth["natural"] & is_train(truth)], pixels)[1]
-    return found, truth
+    enrich = enrichment(n)
+    total = n + sum(enrich.values())
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in nets}
+    columns: list[dict[str, np.ndarray]] = []
+
+    def images() -> Iterator[np.ndarray]:
+        show, done = terminal(f"mock sky {seed}", "cutout"), 0
+        for batch in generate(n, seed=seed, preset=preset, enrich=enrich):
+            for name, net in nets.items():
+                rows[name].append(net(batch.images))
+            columns.append(batch.columns)
+            yield batch.images
+            done += len(batch.images)
+            show(done, total)
+
+    def column(name: str) -> np.ndarray:
+        return np.concatenate([c[name] for c in columns])
+
+    def fit() -> np.ndarray:
+        return read_truth(column, n).natural & read_truth(column, n).train
+
+    simple = simple_features(images(), mock_info(preset).sky_sigma or (), fit)
+    return {
+        **{name: np.concatenate(parts) for name, parts in rows.items()},
+        **simple,
+    }, read_truth(column, n)
 
 
-def is_train(truth: dict[str, np.ndarray]) -> np.ndarray:
-    """Take the odd tiles for training."""
-    return truth["tile"].astype(int) % 2 == 1
-
-
-def whitened(x: np.ndarray, tokens: int) -> np.ndarray:
-    """Bring features to principal axes of deviation 1, and rows to length 1."""
-    projected = principal_axes(x, tokens, _AXES).project(x)
-    return unit_rows(projected)
-
-
-def measure(
-    x: np.ndarray, tokens: int | None, truth: dict[str, np.ndarray], repeats: int
-) -> dict[str, np.ndarray]:
+def measure(x: np.ndarray, tokens: int, truth: Truth, repeats: int) -> dict[str, np.ndarray]:
     """Give the draws of each figure for one kind of features on one sky.
 
     Args:
-        tokens: T side by side in x; None for features that are no tokens.
+        tokens: T side by side in x; 0 for features that are no tokens.
     """
-    train, dwarf, natural = is_train(truth), truth["is_dwarf"], truth["natural"]
-    raw, x = x, normalised(x, tokens) if tokens else x  # as probes see embeddings
-    found = {}
-    for task, use in (("A", natural | dwarf), ("B", truth["is_look_alike"] | dwarf)):
-        a, b = train & use, ~train & use
-        score = few_shot(
-            x[a], dwarf[a], x[b], dwarf[b], labels=200, repeats=repeats, prevalence=PREVALENCE
-        )
-        found[f"{task}@200"] = score.balanced_accuracy
+    seen = normalised(x, tokens) if tokens else x  # as probes see embeddings
+    found: dict[str, Any] = {}
+    for task in "AB":
+        score = class_draws(seen, truth, task, labels=200, repeats=repeats)
+        found[f"{task}@200"] = score["balanced_accuracy"]
         if task == "A":
-            found["AP@200"] = score.average_precision
-    standard = raw if tokens else unit_rows(x)
-    units = {
-        "nearest 25": x if tokens else standard,
-        "whitened 25": whitened(standard, tokens or 1),
-    }
-    for figure, unit in units.items():
-        near = retrieve(unit[natural], dwarf[natural], unit[dwarf & ~natural], repeats=repeats)
-        found[figure] = near.purity * near.top
-    known = natural & np.isfinite(truth["zspec"])
-    a, b = known & train, known & ~train
-    z = truth["zspec"]
-    model = tune_values(x[a], z[a], groups=truth["tile"][a], seed=0)[0]
-    found["z R2"] = np.array([r2_score(z[b], model.predict(x[b]))])
-    return found
+            found["AP@200"] = score["average_precision"]
+    near = search_draws(x, truth, tokens, exemplars=(5,), top=(25,), repeats=repeats)
+    if not near:
+        raise InputError(f"--n {truth.n}: fewer than 25 dwarfs to be found; take more objects")
+    for figure, scoring in (("nearest 25", "tokens"), ("whitened 25", "whitened")):
+        found[figure] = 25 * np.array(near[scoring]["5"]["25"])
+    found["z R2"] = redshift_draws(seen, truth, labels=0, repeats=1)["r2"]
+    return {figure: np.array(values) for figure, values in found.items()}
 
 
 def run_all(args: argparse.Namespace) -> dict[str, Any]:
     """Measure all skies and put the draws together."""
-    nets, skies, description = networks(args.run, args.preset, args.turns)
-    seen = skies & set(args.seeds)
-    if seen:
-        raise InputError(f"{args.run}: was trained on the mock sky of seed {seen}; take others")
+    trained = open_trained(args.run)
+    trained.refuse(args.seeds)
+    for note in trained.notes:
+        print(f"warning: {note}", file=sys.stderr)
+    nets = networks(trained, args.preset, args.turns)
     draws: dict[str, dict[str, list[np.ndarray]]] = {}
     for seed in args.seeds:
         features, truth = features_of(seed, args.n, args.preset, nets)
         for name, x in features.items():
-            tokens = nets[name].tokens if name in nets else None
+            tokens = nets[name].tokens if name in nets else 0
             for figure, values in measure(x, tokens, truth, args.repeats).items():
                 draws.setdefault(name, {}).setdefault(figure, []).append(values)
     table = {
         name: {figure: _summary(np.concatenate(v)) for figure, v in figures.items()}
         for name, figures in draws.items()
     }
+    description = f"{trained.model.describe()}, step {trained.state.step}"
     return {"run": args.run, "model": description, "seeds": args.seeds, "n": args.n, "table": table}
 
 

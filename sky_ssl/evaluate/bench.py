@@ -159,7 +159,9 @@ class Bench:
         if name in SIMPLE:
             truth = sky.truth
             batches = _batches(sky, f"{preset} {seed}: photometry, pixels")
-            found = simple_features(batches, info.sky_sigma or (), truth.natural & truth.train)
+            found = simple_features(
+                batches, info.sky_sigma or (), lambda: truth.natural & truth.train
+            )
         else:
             network = self._network(preset, name)
             label = f"{preset} {seed}: {name}"

@@ -4,6 +4,7 @@ In: a bench. Out: parts in the order in which they are done, quick ones first. W
 a list of leaves: where in the evidence they go, and the draws that were made on one sky.
 """
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -176,7 +177,9 @@ def _network_part(bench: Bench, preset: str, seed: int, asked: tuple[str, str, i
         folder = bench.store.fit_folder(key)
         how = replace(config, device=bench.device)
         fitted = supervised.fitted_on(sky, task, sky.truth.train, how, start, folder)
-        return {str(n): supervised.score_on(fitted, sky, task, terminal("score", "cutout"))}
+        scores = supervised.score_on(fitted, sky, task, terminal("score", "cutout"))
+        shutil.rmtree(folder)  # some hundred MB each
+        return {str(n): scores}
 
     return Part(key, make, ("fewshot", task, way))
 

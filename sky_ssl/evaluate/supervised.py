@@ -87,9 +87,10 @@ def labels_of(truth: Truth, task: str, rows: npt.NDArray[np.bool_]) -> Labels:
     else:
         asked = truth.task(task)
         use = np.flatnonzero(asked.use & rows)
-        names = ("rest", "dwarf") if asked.kinds.dtype == bool else tuple(np.unique(asked.kinds))
-        question = Question(("class",), tuple(map(str, names)))
-        values = np.unique(asked.kinds, return_inverse=True)[1][use].astype(np.float64)
+        kinds = np.unique(asked.kinds[asked.use])
+        names = ("rest", "dwarf") if kinds.dtype == bool else tuple(map(str, kinds))
+        question = Question(("class",), names)
+        values = np.searchsorted(kinds, asked.kinds[use]).astype(np.float64)
     place = {name: np.asarray(columns[name], dtype=np.float64)[use] for name in ("ra", "dec")}
     tile = np.asarray(columns["tile"], dtype=str)[use]
     return Labels(question, use, values[:, None], None, place["ra"], place["dec"], tile)

@@ -104,14 +104,17 @@ def read_truth(column: Callable[[str], npt.NDArray], n: int) -> Truth:
 
 
 def simple_features(
-    batches: Iterable[npt.NDArray[np.float32]], sigma: npt.ArrayLike, fit: Flags
+    batches: Iterable[npt.NDArray[np.float32]],
+    sigma: npt.ArrayLike,
+    choose: Callable[[], Flags],
 ) -> dict[str, Features]:
     """Measure features without a network: photometry, and 64 principal components of the pixels.
 
     Args:
         batches: images (B, C, H, W), N in all.
         sigma: (C,) noise of a pixel.
-        fit: (N,) rows that the components are found on; no labels are used.
+        choose: gives the rows (N,) that the components are found on, when all batches were read;
+            no labels are used.
     """
     flux, rows = [], []
     for images in batches:
@@ -119,6 +122,7 @@ def simple_features(
         rows.append(pixel_features(images, sigma, _SOFTENING).astype(np.float16))
     pixels = np.concatenate(rows).astype(np.float32)
     rows.clear()
+    fit = choose()
     count = min(64, int(fit.sum()) - 1)
     projected = principal_components(pixels[fit], pixels, n=count)[1]
     return {"photometry": _filled(np.concatenate(flux), fit), "PCA-64": projected}
