@@ -42,6 +42,8 @@ class ModelConfig:
     decoder_width: int = 0  # MAE: numbers per token of the decoder; 0 = half of the encoder's
     decoder_depth: int = 2  # MAE: transformer blocks of the decoder
     decoder_heads: int = 0  # MAE: attention heads of the decoder; 0 = one for 32 numbers
+    # of the loss of the radial profile that the central tokens foretell; 0 = none
+    profile_weight: float = 1.0
     pool_weight: float = 0.0  # of the loss of patches foretold from one pooled vector; 0 = no pool
     sky_token: bool = False  # RA and Dec as a token beside the patches: it learns the footprint
     sky_degree: int = 4  # highest degree of the spherical harmonics of RA and Dec
@@ -79,8 +81,9 @@ class ModelConfig:
         for name in ("drop_path", "sky_withheld"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"model.{name} = {getattr(self, name)}: must be 0 to below 1")
-        if not 0 <= self.pool_weight < float("inf"):
-            raise InputError(f"model.pool_weight = {self.pool_weight}: must be 0 or more")
+        for name in ("profile_weight", "pool_weight"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise InputError(f"model.{name} = {getattr(self, name)}: must be 0 or more")
         if is_mae:
             self._check_mae()
         if not self.softening >= 1e-3:

@@ -13,7 +13,7 @@ import torch
 
 from sky_ssl.errors import InputError
 from sky_ssl.model.config import ModelConfig
-from sky_ssl.model.encoder import Encoder
+from sky_ssl.model.encoder import Encoder, central_places
 from sky_ssl.model.symmetry import TURNS, tokens_turned_back, turned
 
 POOLINGS = ("central", "mean", "max", "central16", "rings", "cls", "attention", "mean+central")
@@ -112,11 +112,11 @@ def pool_tokens(tokens: torch.Tensor, config: ModelConfig, pooling: str) -> torc
     """
     if pooling not in POOLINGS or pooling in _VECTORS:
         raise InputError(f"pooling {pooling!r}: not one of the tokens of patches alone")
-    central = tokens[:, _central(config, 2).to(tokens.device)]
+    central = tokens[:, central_places(config, 2).to(tokens.device)]
     if pooling == "central":
         return central.flatten(1)
     if pooling == "central16":
-        return tokens[:, _central(config, 4).to(tokens.device)].mean(dim=1)
+        return tokens[:, central_places(config, 4).to(tokens.device)].mean(dim=1)
     if pooling == "max":
         return tokens.amax(dim=1)
     if pooling == "rings":
@@ -191,20 +191,10 @@ def check_turns(turns: int) -> None:
 def embedding_dim(config: ModelConfig, pooling: str = "central") -> int:
     """Give D of a pooling."""
     _check_pooling(config, pooling)
-    width, tokens = config.dimensions[0], len(_central(config, 2))
+    width, tokens = config.dimensions[0], len(central_places(config, 2))
     rings = 2 * len(_ring_members(config.grid))
     factor = {"central": tokens, "mean+central": tokens + 1, "rings": rings}.get(pooling, 1)
     return width * factor
-
-
-def _central(config: ModelConfig, even: int) -> torch.Tensor:
-    """Give the numbers of the central `even` x `even` tokens, one more a side in an odd grid."""
-    gh, gw = config.grid
-    rows, columns = (
-        torch.arange(n)[max(0, (n - side) // 2) : (n + side) // 2]
-        for n, side in ((n, even + n % 2) for n in (gh, gw))
-    )
-    return (rows[:, None] * gw + columns).flatten()
 
 
 def _in_rings(tokens: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:

@@ -149,3 +149,13 @@ def sincos_positions(grid: tuple[int, int], width: int) -> torch.Tensor:
         for wave in (angle.sin(), angle.cos())
     ]
     return torch.cat(waves, dim=1).float()[None]
+
+
+def central_places(config: ModelConfig, even: int = 2) -> torch.Tensor:
+    """Give places (n,) of the central `even` x `even` tokens, one more a side in an odd grid."""
+    gh, gw = config.grid
+    rows, columns = (
+        torch.arange(n)[max(0, (n - side) // 2) : (n + side) // 2]
+        for n, side in ((n, even + n % 2) for n in (gh, gw))
+    )
+    return (rows[:, None] * gw + columns).flatten()

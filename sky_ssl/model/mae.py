@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from sky_ssl.model.blocks import initialise, make_blocks, run_blocks
-from sky_ssl.model.encoder import Encoder, sincos_positions
-from sky_ssl.model.simmim import SimMIM
+from sky_ssl.model.encoder import Encoder, central_places, sincos_positions
+from sky_ssl.model.simmim import Decoded, SimMIM
 
 
 class MAE(SimMIM):
@@ -27,7 +27,7 @@ class MAE(SimMIM):
 
     def decoded(
         self, patches: torch.Tensor, mask: torch.Tensor, sky: torch.Tensor | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+    ) -> Decoded:
         """Predict patches; see `SimMIM.decoded`.
 
         Images of which as many tokens are visible go together. In training with one fixed ratio
@@ -52,10 +52,16 @@ class MAE(SimMIM):
             for rows, count in zip(groups, counts, strict=True)
         ]
         back = torch.cat(groups).argsort()
-        pooled = [vector for _, vector in parts if vector is not None]
-        return (
-            torch.cat([values for values, _ in parts])[back],
-            torch.cat(pooled)[back] if pooled else None,
+
+        def joined(vectors: list[torch.Tensor | None]) -> torch.Tensor | None:
+            there = [vector for vector in vectors if vector is not None]
+            return torch.cat(there)[back] if there else None
+
+        return Decoded(
+            torch.cat([part.patches for part in parts])[back],
+            joined([part.pooled for part in parts]),
+            joined([part.middle for part in parts]),
+            joined([part.seen for part in parts]),
         )
 
     def _decoded_alike(
@@ -64,12 +70,15 @@ class MAE(SimMIM):
         mask: torch.Tensor,
         sky: torch.Tensor | None,
         keep: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+    ) -> Decoded:
         """Predict patches of images that keep K tokens each, at places (B, K)."""
         tokens = self.encoder(patches, mask, sky, keep)
-        pool = self.encoder.pool
-        pooled = None if pool is None else pool(self.encoder.places(tokens))
-        return self.decoder(tokens, keep), pooled
+        pool, visible = self.encoder.pool, self.encoder.places(tokens)
+        pooled = None if pool is None else pool(visible)
+        central = torch.isin(keep, central_places(self.config).to(keep.device))  # (B, K)
+        count = central.sum(dim=1, keepdim=True)
+        middle = (visible * central[..., None]).sum(dim=1) / count.clamp(min=1)
+        return Decoded(self.decoder(tokens, keep), pooled, middle, count[:, 0] > 0)
 
 
 class Decoder(nn.Module):

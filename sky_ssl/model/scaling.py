@@ -37,10 +37,14 @@ class Scaling(nn.Module):
         self.sky_sigma: torch.Tensor
         self.register_buffer("sky_sigma", sigma)
 
+    def in_sigma(self, images: torch.Tensor) -> torch.Tensor:
+        """Divide (B, C, H, W) by the noise; what is no number, or absurd, comes out as NaN."""
+        x = images / self.sky_sigma[:, None, None]
+        return torch.where(x.abs() < _ABSURD, x, torch.nan)
+
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Scale (B, C, H, W); what is no number, or absurd, comes out as NaN."""
-        x = images / self.sky_sigma[:, None, None]  # first: values of 1e-12 have squares of 0
-        x = torch.where(x.abs() < _ABSURD, x, torch.nan)
+        x = self.in_sigma(images)  # first: values of 1e-12 have squares of 0
         if self.config.scaling == "clip":
             return x.clamp(self.config.clip_low, self.config.clip_high)
         x = x / self.config.softening

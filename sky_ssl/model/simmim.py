@@ -1,25 +1,36 @@
 """SimMIM: hide patches, encode, and predict the hidden pixels with one linear layer.
 
 Xie et al. 2022, arXiv:2111.09886. Bands are masked independently, so that the network learns
-colours as well as shapes.
+colours as well as shapes. Beside the pixels, the radial profile of the object is foretold.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from sky_ssl.model.blocks import initialise
 from sky_ssl.model.config import ModelConfig
-from sky_ssl.model.encoder import Encoder, patchify, unpatchify
+from sky_ssl.model.encoder import Encoder, central_places, patchify, unpatchify
 from sky_ssl.model.loss import hidden_loss
+from sky_ssl.model.profile import ProfileHead, profile_pixels
 
 # Weights that must not be pulled to zero, by their last name: learned patches, tokens and queries
 _LEARNED_INPUTS = ("hidden_patch", "cls_token", "mask_token", "absent", "latent")
 
 
+class Decoded(NamedTuple):
+    """What a network makes of masked images."""
+
+    patches: torch.Tensor  # (B, T, C, p p) predicted
+    pooled: torch.Tensor | None  # (B, width) where there is an attention pool
+    middle: torch.Tensor | None = None  # (B, width) mean of the central tokens
+    seen: torch.Tensor | None = None  # (B,) False where there are none of these; None: all have
+
+
 class SimMIM(nn.Module):
-    """Encoder and linear decoder; perhaps a second one, of one pooled vector.
+    """Encoder and linear decoder; with more heads, for the profile and for one pooled vector.
 
     Args:
         config: the network.
@@ -32,6 +43,8 @@ class SimMIM(nn.Module):
         self.encoder = Encoder(config, sky_sigma)
         self.decoder: nn.Module = self._make_decoder()
         self.pool_decoder = PoolDecoder(self.encoder) if config.pool_weight else None
+        n_bands, width = self.encoder.n_bands, self.encoder.width
+        self.profile = ProfileHead(config, n_bands, width) if config.profile_weight else None
 
     def _make_decoder(self) -> nn.Module:
         decoder = nn.Linear(self.encoder.width, self.encoder.patch_values)
@@ -82,26 +95,24 @@ class SimMIM(nn.Module):
             the target is normalised.
         """
         patches = patchify(self.encoder.scaling(images), self.config.patch_size)
-        decoded = self.decoded(patches, mask, sky)[0].float()
+        decoded = self.decoded(patches, mask, sky).patches.float()
         return unpatchify(decoded, self.config.patch_size, self.grid)
 
     def decoded(
         self, patches: torch.Tensor, mask: torch.Tensor, sky: torch.Tensor | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Predict patches (B, T, C, p p) from the visible ones; give the pooled vector besides.
+    ) -> Decoded:
+        """Predict patches (B, T, C, p p) from the visible ones; give vectors of them besides.
 
         Args:
             patches: (B, T, C, p p) scaled, NaN = no data; what is hidden is not looked at.
             mask: (B, C, gh, gw), True = hidden.
             sky: (B, 2) RA and Dec, or None.
-
-        Returns:
-            Predictions (B, T, C, p p), and (B, width) where there is an attention pool, else None.
         """
         tokens = self.encoder.places(self.encoder(patches, mask, sky))
         pool = self.encoder.pool
         values = self.decoder(tokens).unflatten(-1, (self.encoder.n_bands, -1))
-        return values, None if pool is None else pool(tokens)
+        middle = tokens[:, central_places(self.config).to(tokens.device)].mean(dim=1)
+        return Decoded(values, None if pool is None else pool(tokens), middle)
 
     def forward(
         self, images: torch.Tensor, mask: torch.Tensor, sky: torch.Tensor | None = None
@@ -115,14 +126,21 @@ class SimMIM(nn.Module):
 
         Returns:
             The sum of the loss over these pixels, in float32, and their number: the caller divides
-            by the number over the whole batch. With an attention pool, `pool_weight` times the
-            loss of what is predicted from the pooled vector alone is in the sum.
+            by the number over the whole batch. In the sum are also `profile_weight` times the loss
+            of the radial profile, counted as that of as many pixels as are hidden on average, and,
+            with an attention pool, `pool_weight` times that of what is predicted from it alone.
         """
         patches = patchify(self.encoder.scaling(images), self.config.patch_size)
-        decoded, pooled = self.decoded(patches, mask, sky)
-        loss, count = hidden_loss(decoded, patches, mask, self.config)
-        if self.pool_decoder is not None and pooled is not None:
-            from_pool, _ = hidden_loss(self.pool_decoder(pooled), patches, mask, self.config)
+        decoded = self.decoded(patches, mask, sky)
+        loss, count = hidden_loss(decoded.patches, patches, mask, self.config)
+        if self.profile is not None and decoded.middle is not None:
+            pixels = self.encoder.scaling.in_sigma(images)
+            profile = self.profile(decoded.middle, pixels, decoded.seen)
+            counts_as = profile_pixels(self.config, mask)
+            loss = loss + self.config.profile_weight * (counts_as * profile).sum()
+        if self.pool_decoder is not None and decoded.pooled is not None:
+            from_pool = self.pool_decoder(decoded.pooled)
+            from_pool, _ = hidden_loss(from_pool, patches, mask, self.config)
             loss = loss + self.config.pool_weight * from_pool
         return loss, count
 

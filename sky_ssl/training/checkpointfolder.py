@@ -12,7 +12,7 @@ from typing import Any
 from sky_ssl.errors import InputError
 from sky_ssl.model.config import ModelConfig
 from sky_ssl.sky.cutouts import CutoutInfo
-from sky_ssl.training.config import config_from_table
+from sky_ssl.training.config import config_from_table, stored_table
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Checkpoint:
     @property
     def model_config(self) -> ModelConfig:
         """The configuration of the network."""
-        return config_from_table(self.table, source=str(self.folder)).model
+        return config_from_table(stored_table(self.table), source=str(self.folder)).model
 
     def sha256(self) -> str:
         """Hash the weights that embeddings are made with."""

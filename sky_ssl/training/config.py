@@ -130,6 +130,7 @@ class Config:
     log: LogConfig = field(default_factory=LogConfig)
 
 
+_BEFORE = {"model": {"profile_weight": 0.0}}
 _SECTIONS: dict[str, type] = {
     "data": DataConfig,
     "model": ModelConfig,
@@ -147,13 +148,26 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         InputError: if the file is not TOML, or a section, field or value is not known.
     """
     file = Path(path)
+    table = _read(file)
+    return config_from_table(table, parse_overrides(overrides), source=str(file))
+
+
+def load_stored(path: str | Path) -> Config:
+    """Read the TOML configuration that a run wrote, perhaps with an earlier version.
+
+    Raises:
+        InputError: as `load_config`.
+    """
+    return config_from_table(stored_table(_read(Path(path))), source=str(path))
+
+
+def _read(file: Path) -> dict[str, Any]:
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{file}: not valid TOML ({error})") from error
-    return config_from_table(table, parse_overrides(overrides), source=str(file))
 
 
 def config_from_table(
@@ -187,6 +201,18 @@ def config_from_table(
         survey_table=dict(survey) if is_table else {},
         **sections,
     )
+
+
+def stored_table(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Complete tables that an earlier version stored, with what it did without a word for it.
+
+    A setting that is newer than a stored configuration is not at today's default there.
+    """
+    sections = {n: dict(v) if isinstance(v, Mapping) else v for n, v in table.items()}
+    for name, values in _BEFORE.items():
+        if isinstance(sections.get(name), dict):
+            sections[name] = {**values, **sections[name]}
+    return sections
 
 
 def parse_overrides(arguments: Sequence[str]) -> dict[str, str]:

@@ -23,7 +23,7 @@ from sky_ssl.model.predictor import Predictor, TokenBody
 from sky_ssl.sky.cutouts import CutoutInfo
 from sky_ssl.sky.noise import sky_sigma, usable_sigma
 from sky_ssl.training import checkpoint
-from sky_ssl.training.config import build_section
+from sky_ssl.training.config import build_section, stored_table
 from sky_ssl.training.order import step_seed
 from sky_ssl.training.predictconfig import FitConfig, fit_table
 from sky_ssl.training.predictdata import Images, Part, Question
@@ -240,7 +240,7 @@ def read_state(folder: Path) -> tuple[FitConfig, ModelConfig, Question, checkpoi
         InputError: it is no predictor.
     """
     state = checkpoint.read_checkpoint(folder)
-    table = state.table
+    table = stored_table(state.table)
     if not {"predict", "model", "question"} <= set(table):
         raise InputError(f"{folder}: no predictor here; expected what `sky-ssl predict fit` made")
     question = Question(**{name: tuple(value) for name, value in table["question"].items()})

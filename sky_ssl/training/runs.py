@@ -16,7 +16,7 @@ import pandas as pd
 
 from sky_ssl.errors import InputError
 from sky_ssl.training.checkpointfolder import find_checkpoint, read_checkpoint
-from sky_ssl.training.config import config_from_table, config_table
+from sky_ssl.training.config import config_from_table, config_table, stored_table
 from sky_ssl.training.log import read_metrics
 
 _RECENT = 20  # logged steps that the present speed is taken from
@@ -138,7 +138,7 @@ def read_table(run: Path) -> dict[str, Any]:
         table = read_checkpoint(folder).table
     except (OSError, ValueError) as error:
         raise InputError(f"{file}: cannot be read as TOML ({error})") from error
-    return config_table(config_from_table(table, source=str(file)))
+    return config_table(config_from_table(stored_table(table), source=str(file)))
 
 
 def list_weights(run: Path) -> tuple[list[Weights], list[str]]:

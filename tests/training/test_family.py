@@ -17,7 +17,7 @@ from sky_ssl.model.mae import MAE
 from sky_ssl.sky.cutouts import CutoutInfo, CutoutWriter
 from sky_ssl.sky.cutoutset import open_cutouts
 from sky_ssl.training.checkpoint import find_checkpoint, load_model
-from sky_ssl.training.config import Config, config_from_table, config_table
+from sky_ssl.training.config import Config, config_from_table, config_table, stored_table
 from sky_ssl.training.data import CutoutSource, placed_batches
 from sky_ssl.training.log import read_metrics
 from sky_ssl.training.order import BatchOrder
@@ -183,3 +183,12 @@ def test_configurations_come_back_as_they_were() -> None:
     assert config_from_table(before) == Config()
     made = config_from_table({}, {"model.objective": "mae", "model.shared_mask": "none"})
     assert made.model.shared_mask is True
+
+
+def test_runs_of_an_earlier_version_have_no_profile() -> None:
+    """Newer settings are off in what was stored before them, and at their default in new files."""
+    before = config_table(Config())
+    del before["model"]["profile_weight"]
+    assert config_from_table(stored_table(before)).model.profile_weight == 0
+    assert config_from_table(before).model.profile_weight == 1
+    assert config_from_table(stored_table(config_table(Config()))) == Config()
