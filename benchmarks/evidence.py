@@ -48,7 +48,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
 def mock_evidence(args: argparse.Namespace) -> dict[str, Any]:
     """Measure on mock skies and put together what is there."""
     settings = settings_of(args)
-    trained = {name: open_trained(args.run) for name in settings.presets}
+    trained = {name: open_trained(args.run, args.trained_on) for name in settings.presets}
     if args.wide_run and "wide" in trained:
         trained["wide"] = open_trained(args.wide_run)
     for note in sorted({note for t in trained.values() for note in t.notes}):
@@ -106,6 +106,8 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--run", help="run directory or checkpoint; without it nothing is computed")
     p.add_argument("--wide-run", help="another run for the preset wide")
+    p.add_argument("--trained-on", type=int, nargs="+", default=(), metavar="SEED",
+                   help="mock skies the run was trained on, where its files are gone")  # fmt: skip
     p.add_argument("--out", required=True, metavar="DIR", help="parts, features, evidence.json")
     p.add_argument("--write", type=Path, metavar="FILE.md", help="write the results here")
     p.add_argument("--only", nargs="+", choices=KINDS, default=KINDS, metavar="KIND",

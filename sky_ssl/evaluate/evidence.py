@@ -6,7 +6,7 @@
      "presets": {preset: {
         "skies": {what: FIGURE},             objects, test_A, ..., redshift_low, redshift_high
         "fewshot": {TASK: {FEATURES: {LABELS: {figure: FIGURE}}}},
-        "search": {FEATURES: {"tokens" | "whitened": {exemplars: {top: FIGURE}}}},
+        "search": {FEATURES: {SCORING: {exemplars: {top: FIGURE}}}},
         "calibration": {FEATURES: {prevalence: {figure: FIGURE, "bins": BINS}}},
         "ceiling": {TASK: {"cnn" | "scratch": {figure: FIGURE}}}}},
      "pictures": {...}, "tile": {...}, "needle": [...],    where they were measured
@@ -17,7 +17,8 @@ redshift. FEATURES: "trained", "trained, 8 turns", "untrained", "PCA-64", "photo
 "photometry, trees"; for A and B also the networks "cnn", "scratch", "finetune", "attentive".
 LABELS: "10" to "1000"; of Z also "all". Figures of A and B: "balanced_accuracy" and
 "average_precision" (at 2 % prevalence); of C "balanced_accuracy"; of Z "r2", "nmad",
-"outlier_fraction", "bias"; of a search the share of dwarfs among the nearest.
+"outlier_fraction", "bias"; of a search the share of dwarfs among the nearest. SCORING: "tokens",
+"whitened" (as `sky-ssl search` does), "expanded" (whitened, the best found added to the exemplars).
 FIGURE: {"mean", "low", "high", "error", "n"}: over all draws of all skies the mean, the range that
 holds the central 95 % of draws, the standard error of the mean (that of skies or of draws, the
 larger one; null for one draw) and the number of draws.

@@ -15,7 +15,7 @@ from sky_ssl.evaluate.fewshot import Fit, few_shot, linear_probe
 from sky_ssl.evaluate.retrieval import retrieve, unit_rows
 from sky_ssl.evaluate.testsky import Truth
 from sky_ssl.explore.neighbours import normalised
-from sky_ssl.explore.whitening import fit_whitening
+from sky_ssl.explore.whitening import AXES, POWER, fit_whitening
 from sky_ssl.probes.crossval import tune_values
 from sky_ssl.probes.draws import draw_labels
 from sky_ssl.probes.redshift import value_statistic
@@ -26,6 +26,10 @@ Draws = dict[str, list[float]]
 
 PREVALENCE = 0.02
 """Share of dwarfs that average precision is given for."""
+EXPANDED = 20
+"""Best of a search that are added to its exemplars: `--expand` is good for 10 to 30."""
+SEARCH = {"axes": AXES, "power": POWER, "expand": EXPANDED}
+"""What a search depends on beside the features."""
 _LEAF = 20  # labels to one leaf of a tree, at most
 
 
@@ -172,7 +176,8 @@ def search_draws(
         progress: called with (done, total).
 
     Returns:
-        "tokens" and "whitened" -> exemplars -> top -> share of dwarfs in each draw.
+        "tokens", "whitened" and "expanded" (whitened, the best of a first search added to the
+        exemplars) -> exemplars -> top -> share of dwarfs in each draw.
     """
     natural, dwarf = truth.natural, truth.dwarf
     raw: Features = x if tokens else unit_rows(x)
@@ -180,7 +185,7 @@ def search_draws(
     whitening = fit_whitening(raw[natural], T)
     vectors = {"tokens": normalised(raw, T)}
     if len(whitening):
-        vectors["whitened"] = normalised(whitening.apply(raw), 1)
+        vectors["whitened"] = vectors["expanded"] = normalised(whitening.apply(raw), 1)
     most = int((natural & dwarf).sum())
     found: dict[str, dict[str, dict[str, list[float]]]] = {}
     for done, (scoring, unit) in enumerate(vectors.items()):
@@ -188,7 +193,11 @@ def search_draws(
         for count in exemplars:
             for n in (n for n in top if n <= most):
                 near = retrieve(
-                    *(gallery, dwarf[natural], pool), exemplars=count, top=n, repeats=repeats
+                    *(gallery, dwarf[natural], pool),
+                    exemplars=count,
+                    top=n,
+                    repeats=repeats,
+                    expand=EXPANDED if scoring == "expanded" else 0,
                 )
                 shares = found.setdefault(scoring, {}).setdefault(str(count), {})
                 shares[str(n)] = near.purity.tolist()

@@ -6,7 +6,7 @@ images into embeddings, each with the count of its tokens, which a search and a 
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -127,18 +127,37 @@ class Trained:
         return Network(plain, measured, device=device)
 
 
-def open_trained(run: str | Path) -> Trained:
+def open_trained(run: str | Path, skies: Iterable[int] = ()) -> Trained:
     """Load the network of a run, and find the mock skies it was trained on.
+
+    Args:
+        run: run directory or checkpoint.
+        skies: seeds that it is known to be trained on; then files that are gone are no matter.
 
     Raises:
         InputError: there is none.
     """
     model, state = load_model(run)
     config = config_from_table(state.table, source=str(run))
-    skies, notes = set(), []
+    known, found, notes = frozenset(skies), set(), []
     for path in config.data.cutouts:
         try:
-            skies.add(int(open_hdf5(Path(path).resolve()).attrs.get("seed", -1)))
+            found |= set(_seeds(Path(path).resolve()))
         except InputError:
             notes.append(f"{path} is gone; its sky is not known")
-    return Trained(model, state, state.sha256(), frozenset(skies - {-1}), tuple(notes))
+    return Trained(model, state, state.sha256(), known | found, () if known else tuple(notes))
+
+
+def _seeds(path: Path) -> Iterator[int]:
+    """Give the seeds of a mock sky, or of those in a folder.
+
+    Raises:
+        InputError: nothing there that can be read.
+    """
+    files = sorted(path.glob("*.h5")) if path.is_dir() else [path]
+    if not files:
+        raise InputError(f"{path}: no cutout files here")
+    for file in files:
+        seed = open_hdf5(file).attrs.get("seed")
+        if seed is not None:
+            yield int(seed)

@@ -51,7 +51,7 @@ def plan(bench: Bench, kinds: tuple[str, ...]) -> list[Part]:
     quick = {"fewshot": _fewshot, "search": _search, "calibration": _calibration}
     for preset in bench.settings.presets:
         for seed in bench.settings.skies:
-            found.append(_about_sky(bench, preset, seed))
+            found += [_about_sky(bench, preset, seed)] if "fewshot" in kinds else []
             for name in bench.features:
                 for kind, parts in quick.items():
                     if kind in kinds:
@@ -125,7 +125,7 @@ def _search(bench: Bench, preset: str, seed: int, name: str) -> Iterator[Part]:
             repeats=s.repeats,
         )
 
-    settings = {**bench.feature_settings(preset, seed, name), **draws}
+    settings = {**bench.feature_settings(preset, seed, name), **draws, **measures.SEARCH}
     yield Part(_key("search", (preset, seed, name), settings), make, ("search", name))
 
 

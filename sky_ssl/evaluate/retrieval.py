@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sky_ssl.explore.expanding import expand_query
+
 Features = npt.NDArray[np.floating]
 Flags = npt.NDArray[np.bool_]
 
@@ -40,6 +42,7 @@ def retrieve(
     top: int = 25,
     repeats: int = 20,
     seed: int = 0,
+    expand: int = 0,
 ) -> Retrieval:
     """Search a gallery with exemplars of one kind that are not in it.
 
@@ -51,6 +54,7 @@ def retrieve(
         top: how many of the nearest count.
         repeats: number of draws.
         seed: of the draws.
+        expand: search again with so many of the best added to the exemplars.
 
     Raises:
         ValueError: fewer objects in the pool or of the kind in the gallery than are asked for.
@@ -60,10 +64,17 @@ def retrieve(
             f"{exemplars} exemplars of {len(pool)}, {top} nearest of {positive.sum()} in the "
             "gallery: too few objects of the kind"
         )
+
+    def search(query: Features, count: int) -> tuple[npt.NDArray[np.intp], Features]:
+        scores = gallery @ query
+        best = np.argsort(-scores, kind="stable")[:count]
+        return best, scores[best]
+
     rng = np.random.default_rng(seed)
     purity = []
     for _ in range(repeats):
         query = pool[rng.choice(len(pool), exemplars, replace=False)].mean(axis=0)
-        nearest = np.argsort(-(gallery @ query), kind="stable")[:top]
+        query = expand_query(query, exemplars, gallery, 1, search, expand)
+        nearest = search(query, top)[0]
         purity.append(positive[nearest].mean())
     return Retrieval(np.array(purity), top)

@@ -5,7 +5,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -145,3 +145,24 @@ def test_a_table_of_trials_must_be_whole(tmp_path: Path) -> None:
     path.write_text("no")
     with pytest.raises(InputError, match="cannot be read"):
         read_needle(path)
+
+
+def test_real_images_are_measured_once_and_without_paths(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the other benchmarks give is kept like a part; folders of this machine are left out."""
+    calls: list[str] = []
+
+    def measure(data: str, run: str | None, **_: object) -> dict:
+        calls.append(data)
+        return {"table": {"a": 0.123456789}, "run": run, "tile": data}
+
+    monkeypatch.setitem(sys.modules, "efigi", SimpleNamespace(measure=measure))
+    bands = SimpleNamespace(measure=measure, HELD_OUT=(0.75, 1.0))
+    monkeypatch.setitem(sys.modules, "hidden_band", bands)
+    given = ["--out", str(tmp_path), "--pictures", "/far/efigi", "--tile", "/far/tile"]
+    for _ in range(2):
+        found = script.real_evidence(script.parser().parse_args(given))
+    assert calls == ["/far/efigi", "/far/tile"]
+    assert found["pictures"] == {"table": {"a": 0.123457}, "sha256": ""}
+    assert "far" not in json.dumps(found)

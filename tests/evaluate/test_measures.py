@@ -83,7 +83,7 @@ def test_a_search_counts_dwarfs_in_natural_proportion() -> None:
     """All of the nearest where dwarfs lie apart; numbers beyond all dwarfs are left out."""
     truth = sky()
     found = search_draws(telling(truth), truth, 0, exemplars=(1, 5), top=(10, 500), repeats=4)
-    assert set(found) == {"tokens", "whitened"}
+    assert set(found) == {"tokens", "whitened", "expanded"}
     assert found["tokens"]["5"]["10"] == [1.0] * 4
     assert set(found["whitened"]["1"]) == {"10"}
 

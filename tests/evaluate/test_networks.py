@@ -1,12 +1,15 @@
 """The network of a run, trained and untrained, on skies of its own pixels and of others."""
 
+import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sky_ssl.errors import InputError
-from sky_ssl.evaluate.networks import Trained
+from sky_ssl.evaluate.networks import Trained, open_trained
 from sky_ssl.sky.mock import generate, mock_info
 
 
@@ -16,6 +19,22 @@ def test_skies_of_training_are_refused(trained: Trained) -> None:
     with pytest.raises(InputError, match="seed 7; take others"):
         trained.refuse([101, 7])
     assert trained.describe()["skies"] == [7]
+
+
+def test_a_folder_of_skies_and_skies_that_are_gone(run: Path, tmp_path: Path) -> None:
+    """All files of a folder count; seeds that are given stand in for files that are gone."""
+    found = open_trained(run, [1001, 1002])
+    assert found.skies == {7, 1001, 1002}
+    moved = tmp_path / "run"
+    shutil.copytree(run / "checkpoint", moved / "checkpoint")
+    state = next(moved.glob("checkpoint/step-*/state.json"))
+    for path, seeds in ((run, {7}), (tmp_path / "gone", set())):
+        record = json.loads(state.read_text())
+        record["config"]["data"]["cutouts"] = [str(path)]
+        state.write_text(json.dumps(record))
+        assert open_trained(moved).skies == seeds
+    assert open_trained(moved).describe()["skies_unknown"] == 1
+    assert open_trained(moved, [1001]).describe()["skies_unknown"] == 0
 
 
 def test_untrained_is_the_same_every_time_and_not_the_trained_one(trained: Trained) -> None:

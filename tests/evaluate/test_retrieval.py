@@ -40,3 +40,17 @@ def test_the_nearest_are_those_of_the_mean_of_the_exemplars() -> None:
     best = sorted(range(200), key=lambda row: -cosines[row])[:10]
     found = retrieve(gallery, positive, pool, exemplars=5, top=10, repeats=1)
     assert found.purity[0] == pytest.approx(positive[best].mean())
+
+
+def test_expansion_finds_more_of_a_kind_that_lies_together() -> None:
+    """The best of a first search show the way to the rest, where one exemplar is off the middle."""
+    rng = np.random.default_rng(3)
+    positive = np.arange(1500) < 60
+    x = rng.normal(size=(1530, 24))
+    x[np.r_[:60, 1500:1530], :3] += 2.0
+    unit = unit_rows(x)
+    gallery, pool = unit[:1500], unit[1500:]
+    plain, more = (
+        retrieve(gallery, positive, pool, exemplars=3, repeats=12, expand=k) for k in (0, 10)
+    )
+    assert more.mean > plain.mean

@@ -10,6 +10,7 @@ from sky_ssl.evaluate.evidence import assemble, run_parts
 from sky_ssl.evaluate.plan import natural_share, plan
 from sky_ssl.evaluate.supervised import fitted_on, labels_of, score_on, settings_of, start_of
 from sky_ssl.evaluate.testsky import enrichment
+from sky_ssl.training import finetune
 
 
 def test_networks_and_ceiling_come_out_as_figures(small_bench: Bench) -> None:
@@ -46,3 +47,14 @@ def test_the_ceiling_has_as_many_cutouts_as_it_says() -> None:
     """Natural ones and the rare ones that are added come to the number asked for."""
     n = natural_share(50_000)
     assert n + sum(enrichment(n).values()) == pytest.approx(50_000, rel=0.001)
+
+
+def test_a_fit_that_was_stopped_ends_the_work(
+    small_bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal while a network is fitted: no figure is made of what is half done."""
+    sky = small_bench.sky("native", 101)
+    monkeypatch.setattr(finetune, "fit", lambda *_: {"stopped": 2})
+    with pytest.raises(SystemExit) as stopped:
+        fitted_on(sky, "A", sky.truth.train, settings_of("cnn"), None, tmp_path)
+    assert stopped.value.code == 143
