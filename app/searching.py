@@ -21,6 +21,9 @@ from sky_ssl.explore.queries import Exemplars, exemplars_of_rows, join
 from sky_ssl.explore.search import Results
 from sky_ssl.figures.thumbnail import colour_jpeg
 
+EXPANDED = 20
+"""Best of a search that are added to its exemplars, where it is to be expanded."""
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -41,11 +44,13 @@ class Query:
     unlike: tuple[str, ...]
     pictures: tuple[Picture, ...]
     top: int
+    expand: bool = False  # search again, with the best that were found as exemplars too
 
     @property
     def key(self) -> str:
         """Name the query by its content."""
-        parts = (self.like, self.unlike, tuple(p.key for p in self.pictures), self.top)
+        pictures = tuple(p.key for p in self.pictures)
+        parts = (self.like, self.unlike, pictures, self.top, self.expand)
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def words(self) -> str:
@@ -72,6 +77,7 @@ def query_of(data: DataSet) -> Query:
         tuple(i for i in now.unlike if i in data.row_of),
         tuple(p for p in now.pictures if p.model == data.model),
         now.top,
+        now.expand,
     )
 
 
@@ -85,6 +91,7 @@ def command(path: Path, query: Query) -> list[str]:
         words += ["--image", picture.name]
     if query.pictures:
         words += ["--run", query.pictures[0].run]
+    words += ["--expand", str(EXPANDED)] if query.expand else []
     return [*words, "--top", str(query.top)]
 
 

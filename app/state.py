@@ -106,6 +106,7 @@ class State:
     unlike: tuple[str, ...] = ()
     pictures: tuple[Any, ...] = ()  # images to search by, of `app.searching`
     top: int = 25  # how many a search finds
+    expand: bool = False  # search again with the best that were found
     listing: Listing = Listing()
     darkroom: Darkroom = Darkroom()
     probing: Probing = Probing()

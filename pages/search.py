@@ -48,6 +48,11 @@ def clear() -> None:
     state.choose(None)
 
 
+def expand() -> None:
+    """Expand the search, or do not."""
+    state.change(expand=bool(st.session_state["expand"]))
+
+
 def image() -> None:
     """Offer to search by an image."""
     with st.popover("By an image", icon=":material/image_search:", use_container_width=True):
@@ -168,10 +173,18 @@ def results(query: searching.Query) -> None:
         return
     found = answer.results
     state.choose(state.Chosen(found.rows, "search", "search", found.scores))
-    line, button = st.columns([5, 1.5], vertical_alignment="center")
+    line, more, button = st.columns([4, 1.2, 1.5], vertical_alignment="center")
     line.markdown(
         f"**{len(found)}** objects most like {query.words()}, of {len(data):,} &nbsp; "
         f":gray[{answer.seconds * 1000:.0f} ms]"
+    )
+    more.toggle(
+        "Expand",
+        query.expand,
+        key="expand",
+        on_change=expand,
+        help=f"Search again with the {searching.EXPANDED} best as exemplars too, each by its "
+        "score. It finds more where most of them are right, and fewer where they are not.",
     )
     with button:
         save(query, float(found.scores[-1]) if len(found) else 0.0)

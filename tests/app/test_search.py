@@ -88,3 +88,17 @@ def test_a_bad_image_gets_one_sentence(open_page: Open, words: Words, workspace:
     at.file_uploader(key="image 0").upload("dwarf.png", picture.getvalue(), "image/png").run()
     assert "no run in" in words(at).replace("\\", "")
     assert not at.exception
+
+
+def test_a_search_is_expanded_and_back(open_page: Open, workspace: Workspace) -> None:
+    """The command says so, finds other objects, and the page shows what the command finds."""
+    at = open_page(workspace.root, "search")
+    at.text_input(key="add").set_value("MOCK-3-000007").run()
+    plain = at.session_state["sky"].chosen.rows.tolist()
+    at.toggle(key="expand").set_value(True).run()
+    found = at.session_state["sky"].chosen.rows.tolist()
+    assert found != plain
+    command = next(c.value for c in at.code if c.value.startswith("sky-ssl search"))
+    assert "--expand 20" in command
+    at.toggle(key="expand").set_value(False).run()
+    assert at.session_state["sky"].chosen.rows.tolist() == plain
