@@ -11,133 +11,49 @@ pixels wide and at most 300 kB.
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from mocksky import (
+    DRAWS,
+    EXEMPLARS,
+    Sky,
+    choose_objects,
+    find_dwarfs,
+    open_current_map,
+    open_sky,
+)
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from sky_ssl.errors import InputError  # noqa: E402
-from sky_ssl.evaluate.evidence import FILE, read_evidence  # noqa: E402
-from sky_ssl.evaluate.networks import Trained, open_trained  # noqa: E402
-from sky_ssl.evaluate.testsky import Truth, read_truth  # noqa: E402
-from sky_ssl.explore.dataset import DataSet, open_dataset  # noqa: E402
-from sky_ssl.explore.features import features_of  # noqa: E402
-from sky_ssl.explore.hiding import Hiding, agreement, fill_objects  # noqa: E402
-from sky_ssl.explore.mapfile import SkyMap, embeddings_fingerprint, open_map  # noqa: E402
-from sky_ssl.explore.maps import NO_VECTOR  # noqa: E402
-from sky_ssl.explore.modelrun import find_run  # noqa: E402
-from sky_ssl.explore.redshifts import bin_deviations, deviations  # noqa: E402
-from sky_ssl.explore.search import Results, query_vector, search  # noqa: E402
-from sky_ssl.explore.similarity import token_count, top  # noqa: E402
-from sky_ssl.explore.whitening import fit_whitening  # noqa: E402
-from sky_ssl.figures import masked  # noqa: E402
-from sky_ssl.figures.colours import colour_classes  # noqa: E402
-from sky_ssl.figures.contact import rgb_bands  # noqa: E402
-from sky_ssl.figures.printed.confusion import draw_confusion  # noqa: E402
-from sky_ssl.figures.printed.fewshot import draw_fewshot  # noqa: E402
-from sky_ssl.figures.printed.reconstruction import Shown, draw_sheet  # noqa: E402
-from sky_ssl.figures.printed.redshift import Faults, draw_redshifts  # noqa: E402
-from sky_ssl.figures.printed.retrieval import draw_retrieval  # noqa: E402
-from sky_ssl.figures.printed.skymap import draw_map  # noqa: E402
-from sky_ssl.figures.printed.style import to_png  # noqa: E402
-from sky_ssl.probes.bootstrap import Interval  # noqa: E402
-from sky_ssl.probes.crossval import tune_classes, tune_values  # noqa: E402
-from sky_ssl.probes.metrics import class_figures, confusion_matrix  # noqa: E402
-from sky_ssl.probes.redshift import value_figures  # noqa: E402
-from sky_ssl.probes.scoring import most_likely  # noqa: E402
-from sky_ssl.sky.hdf5part import open_hdf5  # noqa: E402
-from sky_ssl.sky.mock import PRIOR  # noqa: E402
-from sky_ssl.training.config import config_from_table  # noqa: E402
-from sky_ssl.training.data import open_source  # noqa: E402
-from sky_ssl.workspace import MODELS, Workspace  # noqa: E402
+from sky_ssl.errors import InputError
+from sky_ssl.evaluate.evidence import FILE
+from sky_ssl.explore.hiding import Hiding, agreement, fill_objects
+from sky_ssl.explore.maps import NO_VECTOR
+from sky_ssl.explore.redshifts import bin_deviations, deviations
+from sky_ssl.figures import masked
+from sky_ssl.figures.colours import colour_classes
+from sky_ssl.figures.contact import rgb_bands
+from sky_ssl.figures.printed.confusion import draw_confusion
+from sky_ssl.figures.printed.fewshot import draw_fewshot
+from sky_ssl.figures.printed.reconstruction import Shown, draw_sheet
+from sky_ssl.figures.printed.redshift import Faults, draw_redshifts
+from sky_ssl.figures.printed.retrieval import draw_retrieval
+from sky_ssl.figures.printed.skymap import draw_map
+from sky_ssl.figures.printed.style import to_png
+from sky_ssl.probes.bootstrap import Interval
+from sky_ssl.probes.crossval import tune_classes, tune_values
+from sky_ssl.probes.metrics import class_figures, confusion_matrix
+from sky_ssl.probes.redshift import value_figures
+from sky_ssl.probes.scoring import most_likely
+from sky_ssl.sky.mock import PRIOR
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DRAWS, EXEMPLARS, TOP = 20, 5, 25  # of the search
-SHOWN = ("spiral", "elliptical", "irregular", "lsb_spiral", "dwarf")  # of the reconstructions
+ROOT = Path(__file__).resolve().parents[1]
 HIDDEN = 0.6  # share of the patches of each band
 BRIGHT = 1.5  # of pictures: dwarfs are faint
-
-
-@dataclass(frozen=True)
-class Sky:
-    """What all figures are of."""
-
-    place: Workspace
-    data: DataSet
-    truth: Truth
-    evidence: dict[str, Any]
-
-    @cached_property
-    def x(self) -> np.ndarray:
-        """Features (N, D) as probes see them."""
-        return np.asarray(features_of(self.data.embeddings))
-
-    @cached_property
-    def model(self) -> Trained:
-        """The model that made the embeddings."""
-        of = self.data.model
-        run = find_run(self.place.runs, of) or find_run(MODELS, of)
-        if run is None:
-            raise InputError(
-                f"{self.place.root}: the run of its embeddings (sha256 {of[:12]}) is neither in "
-                f"{self.place.runs} nor in {MODELS}"
-            )
-        return open_trained(run)
-
-    @cached_property
-    def seed(self) -> int:
-        """Seed of the mock sky."""
-        assert self.data.cutouts is not None
-        return int(open_hdf5(self.data.cutouts.paths[0]).attrs.get("seed", -1))
-
-    @property
-    def is_trained_on(self) -> bool:
-        """Say whether the model has seen this sky, without labels."""
-        return self.seed in self.model.skies
-
-    @property
-    def note(self) -> str:
-        """Say of what sky and by what model a figure is."""
-        seen = "this sky, without labels" if self.is_trained_on else "other mock skies"
-        return (
-            f"Mock survey, simulated: {len(self.data):,} objects, seed {self.seed}. "
-            f"Model {self.model.sha256[:8]}, {self.model.state.step:,} steps on {seen}."
-        )
-
-    def halves(self, use: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Give the rows to learn from, on odd tiles, and those to show, on even ones."""
-        use = use & np.isfinite(self.x).all(axis=1)
-        return np.flatnonzero(use & self.truth.train), np.flatnonzero(use & ~self.truth.train)
-
-
-def open_sky(workspace: Path, evidence: Path | None) -> Sky:
-    """Open a demo workspace.
-
-    Raises:
-        InputError: it has no embeddings of a mock sky.
-    """
-    place = Workspace(workspace)
-    for path in sorted(place.embeddings.glob("*.h5")):
-        data = open_dataset(path)
-        if data.is_mock:
-            truth = read_truth(data.column, len(data))
-            return Sky(place, data, truth, _evidence(evidence) if evidence else {})
-    raise InputError(
-        f"{workspace}: no embeddings of a mock sky; make some: sky-ssl demo --workspace {workspace}"
-    )
-
-
-def _evidence(path: Path) -> dict[str, Any]:
-    if not path.is_dir() and path.name != FILE:
-        raise InputError(f"{path}: expected a file named {FILE}, or its folder")
-    return read_evidence(path if path.is_dir() else path.parent)
 
 
 def words(name: str, value: Interval, digits: int = 2, unit: str = "") -> str:
@@ -192,11 +108,14 @@ def draw_classes(sky: Sky) -> "Figure":
     return draw_confusion(matrix[np.ix_(order, order)], names, lines=said, note=sky.note)
 
 
-def draw_curves(sky: Sky, preset: str = "native") -> "Figure":
+def draw_curves(sky: Sky, preset: str) -> "Figure":
     """Draw few-shot curves from the evidence."""
     measured = sky.evidence.get("presets", {}).get(preset, {})
     if not measured.get("fewshot"):
-        raise InputError(f"few-shot curves: no such figures of the preset {preset} in {FILE}")
+        raise InputError(
+            f"few-shot curves: none of the preset {preset}; give --evidence, see "
+            "benchmarks/evidence.py"
+        )
     said, model = sky.evidence["settings"], sky.evidence["models"][preset]
     skies = len(said["skies"])
     note = (
@@ -208,24 +127,6 @@ def draw_curves(sky: Sky, preset: str = "native") -> "Figure":
         measured["fewshot"], measured.get("ceiling", {}),
         ceiling_labels=said["ceiling_objects"], note=note,
     )  # fmt: skip
-
-
-def find_dwarfs(sky: Sky) -> tuple[list[tuple[np.ndarray, Results]], np.ndarray]:
-    """Search the even tiles by dwarfs of the odd ones, several times; give hits (DRAWS,) too."""
-    e, dwarf, train = sky.data.embeddings, sky.truth.dwarf, sky.truth.train
-    pool, tokens = np.flatnonzero(dwarf & train), token_count(e.attributes, e.values.shape[1])
-    if len(pool) < EXEMPLARS:
-        raise InputError(f"{sky.place.root}: {len(pool)} dwarfs on odd tiles, {EXEMPLARS} needed")
-    whitening = fit_whitening(e.values, tokens)
-    white = whitening.apply(e.values)
-    rng, found = np.random.default_rng(0), []
-    for _ in range(DRAWS):
-        rows = np.sort(rng.choice(pool, EXEMPLARS, replace=False))
-        query = query_vector(e.values[rows], None, tokens, whitening=whitening)
-        near = lambda k, out, q=query: top(white, q, 1, k, out)  # noqa: E731
-        out = np.flatnonzero(train)
-        found.append((rows, search(e, near, k=TOP, exclude=out)))
-    return found, np.array([dwarf[results.rows].sum() for _, results in found])
 
 
 def draw_search(sky: Sky) -> "Figure":
@@ -278,24 +179,6 @@ def draw_hidden(sky: Sky) -> "Figure":
     return draw_sheet(shown, lines=said, note=sky.note)
 
 
-def choose_objects(sky: Sky) -> np.ndarray:
-    """Choose an object of each class, of those that the model has not been trained on."""
-    unseen = np.ones(len(sky.data), dtype=bool)
-    if sky.is_trained_on:
-        source = open_source(config_from_table(sky.model.state.table, source="the model's run"))
-        held = source.labels("id", source.validation_rows)
-        unseen = np.isin(sky.data.embeddings.id, [] if held is None else np.asarray(held, str))
-    kind, light = np.asarray(sky.truth.columns["class"], str), sky.data.column("mag_r")
-    rng, rows = np.random.default_rng(0), []
-    for name in SHOWN:
-        bright = light <= np.quantile(light[kind == name], 0.25) if (kind == name).any() else False
-        known = np.flatnonzero(unseen & (kind == name) & bright)
-        rows += rng.choice(known, 1).tolist() if len(known) else []
-    if not rows:
-        raise InputError(f"{sky.place.root}: no galaxies that its model was not trained on")
-    return np.array(rows)
-
-
 def describe(sky: Sky, found: Any, place: int, row: int, bands: tuple[int, ...]) -> Shown:
     """Draw one object four times, and say what it is."""
     image, hidden, sigma = found.images[place], found.hidden[place, 0], found.sigma
@@ -325,31 +208,22 @@ def draw_survey(sky: Sky) -> "Figure":
     return draw_map(found.xy[there], colouring, method or "map", lines=said, note=sky.note)
 
 
-def open_current_map(sky: Sky) -> SkyMap:
-    """Find the map of the embeddings.
-
-    Raises:
-        InputError: there is none.
-    """
-    wanted = embeddings_fingerprint(sky.data.embeddings)
-    for path in sorted(sky.place.maps.glob("*.h5")):
-        found = open_map(path)
-        if found.attributes.get("embeddings_fingerprint") == wanted:
-            return found
-    e = sky.data.embeddings.path
-    out = sky.place.maps / e.name
-    raise InputError(f"{sky.place.maps}: no map of {e.name}; make one: "
-                     f"sky-ssl map --embeddings {e} --method umap --out {out}")  # fmt: skip
-
-
+FEWSHOT = {"few-shot": "native", "few-shot-wide": "wide"}
 FIGURES: dict[str, Callable[[Sky], "Figure"]] = {
     "map": draw_survey,
     "search": draw_search,
     "redshift": draw_redshift,
     "confusion": draw_classes,
     "reconstructions": draw_hidden,
-    "few-shot": draw_curves,
+    **{name: partial(draw_curves, preset=preset) for name, preset in FEWSHOT.items()},
 }
+
+
+def possible(sky: Sky) -> list[str]:
+    """Name the figures that can be made: few-shot curves only of what the evidence holds."""
+    measured = sky.evidence.get("presets", {})
+    lacking = {name for name, preset in FEWSHOT.items() if preset not in measured}
+    return [name for name in FIGURES if name not in lacking]
 
 
 def main() -> int:
@@ -363,13 +237,10 @@ def main() -> int:
                         help=" ".join(FIGURES))  # fmt: skip
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "figures", metavar="DIR")
     args = parser.parse_args()
-    wanted = args.only or [name for name in FIGURES if name != "few-shot" or args.evidence]
     try:
-        if "few-shot" in wanted and not args.evidence:
-            raise InputError("few-shot: needs --evidence, see benchmarks/evidence.py")
         sky = open_sky(args.workspace, args.evidence)
         args.out.mkdir(parents=True, exist_ok=True)
-        for name in wanted:
+        for name in args.only or possible(sky):
             print(f"{name} ...", file=sys.stderr, flush=True)
             file = args.out / f"{name}.png"
             file.write_bytes(to_png(FIGURES[name](sky)))

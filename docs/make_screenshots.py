@@ -8,7 +8,6 @@ Each page is opened at 1440 x 900 and waited for; PNG files of more than 300 kB 
 """
 
 import argparse
-import io
 import os
 import re
 import shutil
@@ -19,7 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from playwright.sync_api import Page
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,12 +40,12 @@ from sky_ssl.explore.rulefile import load_selection  # noqa: E402
 from sky_ssl.explore.rulefolder import add_rule  # noqa: E402
 from sky_ssl.explore.similarity import scores, token_count  # noqa: E402
 from sky_ssl.explore.tasks import load_tasks, save_task  # noqa: E402
+from sky_ssl.figures.printed.style import small_png  # noqa: E402
 from sky_ssl.jobs import Job, start_job, stop_job  # noqa: E402
 from sky_ssl.probes.prevalence import Prevalence  # noqa: E402
 from sky_ssl.workspace import Workspace  # noqa: E402
 
 TASK, RULE = "dwarf", "dwarfs"
-MOST_BYTES = 300_000
 _VETTED = 24
 _PATIENCE = 900_000  # ms that figures and curves may take on a busy machine
 _WHO = ("ada", "henrietta")
@@ -226,23 +224,9 @@ def shoot(
                 page.wait_for_function("!document.querySelector('[data-testid=stToast]')")
                 page.mouse.move(720, 4)
                 file = out / f"{name}-{theme}.png"
-                file.write_bytes(small(page.screenshot()))
+                file.write_bytes(small_png(page.screenshot()))
                 print(f"{file.name:32} {file.stat().st_size / 1000:6.0f} kB", flush=True)
         page.close()
-
-
-def small(png: bytes) -> bytes:
-    """Bring a picture below 300 kB: fewer and fewer colours."""
-    for colours in (256, 128, 64, 32):
-        if len(png) <= MOST_BYTES:
-            break
-        picture = Image.open(io.BytesIO(png)).convert("RGB")
-        # an octree keeps the colours of the page, which a median cut spends on the noise of the sky
-        kept = picture.quantize(colours, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-        file = io.BytesIO()
-        kept.save(file, "PNG", optimize=True)
-        png = file.getvalue()
-    return png
 
 
 def _nothing(page: Page) -> None:

@@ -43,12 +43,12 @@ _LEGEND = 0.9  # inches
 _LEAST = {"balanced_accuracy": 0.0, "r2": -0.1}  # worse means are not shown
 _PROBES = {
     "trained": ("trained model, linear probe", BLUE, "o", "-"),
+    "trained, turns": ("trained model, averaged over turns", BLUE, "s", "--"),
     "untrained": ("untrained model, linear probe", GREY, "o", "-"),
     "PCA-64": ("64 principal components", AMBER, "o", "-"),
     "photometry": ("photometry, linear", GREEN, "o", "-"),
     "photometry, trees": ("photometry, boosted trees", GREEN, "s", "--"),
 }
-_TURNED = ("trained model, averaged over turns", BLUE, "s", "--")
 _NETWORKS = {
     "finetune": ("fine-tuned network", VERMILION, "D", ""),
     "attentive": ("frozen network, attentive head", SKY, "P", ""),
@@ -56,6 +56,7 @@ _NETWORKS = {
     "cnn": ("small CNN, labels alone", INK, "v", ""),
 }
 
+_ORDER = [words for words, *_ in (*_PROBES.values(), *_NETWORKS.values())]
 # single marks stand beside each other
 _ASIDE = {look[2]: 1.07 ** (k - 1.5) for k, look in enumerate(_NETWORKS.values())}
 
@@ -93,14 +94,13 @@ def lines_of(task: Table, figure: str) -> list[Line]:
         labels = tuple(sorted(known, key=_count))
         values = [[known[n][key] for key in ("mean", "low", "high")] for n in labels]
         found.append(Line(*look, labels, np.array(values, dtype=np.float64)))
-    order = [words for words, *_ in (*_PROBES.values(), _TURNED, *_NETWORKS.values())]
-    return sorted(found, key=lambda line: order.index(line.words), reverse=True)
+    return sorted(found, key=lambda line: _ORDER.index(line.words), reverse=True)
 
 
 def _look(name: str) -> tuple[str, str, str, str] | None:
-    if name.startswith("trained,"):
-        return _TURNED
-    return _PROBES.get(name) or _NETWORKS.get(name)
+    # how many turns is a setting
+    known = "trained, turns" if name.startswith("trained,") else name
+    return _PROBES.get(known) or _NETWORKS.get(known)
 
 
 def _count(labels: str) -> float:
@@ -128,16 +128,11 @@ def draw_fewshot(fewshot: Table, ceiling: Table, *, ceiling_labels: int, note: s
         axis = figure.add_subplot(grid[divmod(place, 2)])
         handles |= _panel(axis, name, lines)
         handles |= _ceiling(axis, ceiling.get(name, {}), TASKS[name][1], ceiling_labels)
-    order = sorted(handles, key=_place)
+    order = [words for words in dict.fromkeys((*_ORDER, *handles)) if words in handles]
     key = figure.add_subplot(grid[rows, :])
     key.set_axis_off()
     key.legend([handles[w] for w in order], order, loc="center", ncols=3, handlelength=2.6)
     return figure
-
-
-def _place(words: str) -> int:
-    known = [w for w, *_ in (*_PROBES.values(), _TURNED, *_NETWORKS.values())]
-    return known.index(words) if words in known else len(known)
 
 
 def _panel(axis: "Axes", name: str, lines: Sequence[Line]) -> dict[str, Any]:

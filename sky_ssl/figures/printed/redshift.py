@@ -5,6 +5,7 @@ redshifts are drawn evenly in ln(1 + z), where a given D has the same length eve
 """
 
 from dataclasses import dataclass
+from math import log1p
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -166,7 +167,7 @@ def _ticks(ends: tuple[float, float]) -> tuple[list[float], list[str]]:
 
 def _even(ends: tuple[float, float], count: int) -> Numbers:
     """Give the edges (count + 1,) of bins of the same width in ln(1 + z)."""
-    return np.asarray(np.expm1(np.linspace(*np.log1p(ends), count + 1)))
+    return np.asarray(np.expm1(np.linspace(log1p(ends[0]), log1p(ends[1]), count + 1)))
 
 
 def _ends(values: Numbers) -> tuple[float, float]:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sky_ssl.figures.colours import Colouring
-from sky_ssl.figures.printed.style import GREY, INK, in_style, new_figure
+from sky_ssl.figures.printed.style import GREY, in_style, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,12 +74,20 @@ def _names(axis: "Axes", xy: Positions, colouring: Colouring) -> None:
         mine = xy[colouring.codes == code]
         if entry["name"] is None or not len(mine):
             continue
-        spot = free_place(densest(mine) / height, placed)
+        home = densest(mine)
+        spot = free_place(home / height, placed)
         placed.append(spot)
-        axis.text(
-            *(spot * height), entry["name"], ha="center", va="center", color=INK, size=9.5,
-            weight="bold", path_effects=[withStroke(linewidth=3, foreground="white")],
+        moved = not np.array_equal(spot, home / height)
+        line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.9, "shrinkB": 0} if moved else None
+        axis.annotate(
+            entry["name"], _pair(home), _pair(spot * height), ha="center", va="center", size=9.5,
+            weight="bold", arrowprops=line,
+            path_effects=[withStroke(linewidth=3, foreground="white")],
         )  # fmt: skip
+
+
+def _pair(place: Positions) -> tuple[float, float]:
+    return float(place[0]), float(place[1])
 
 
 def free_place(spot: Positions, placed: list[Positions]) -> Positions:

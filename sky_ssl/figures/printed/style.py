@@ -61,7 +61,8 @@ def in_style(draw: Callable[P, R]) -> Callable[P, R]:
     def styled(*args: P.args, **kwargs: P.kwargs) -> R:
         from matplotlib import rc_context
 
-        with rc_context(_STYLE):
+        style: Any = _STYLE
+        with rc_context(style):
             return draw(*args, **kwargs)
 
     return styled
