@@ -27,7 +27,7 @@ from sky_ssl.errors import InputError
 from sky_ssl.evaluate.measures import class_draws, redshift_draws, search_draws
 from sky_ssl.evaluate.networks import Network, Trained, open_trained
 from sky_ssl.evaluate.testsky import Truth, enrichment, read_truth, simple_features
-from sky_ssl.explore.neighbours import normalised
+from sky_ssl.explore.features import softened
 from sky_ssl.progress import terminal
 from sky_ssl.sky.mock import generate, mock_info
 
@@ -83,7 +83,7 @@ def measure(x: np.ndarray, tokens: int, truth: Truth, repeats: int) -> dict[str,
     Args:
         tokens: T side by side in x; 0 for features that are no tokens.
     """
-    seen = normalised(x, tokens) if tokens else x  # as probes see embeddings
+    seen = softened(x) if tokens else x  # as probes see embeddings
     found: dict[str, Any] = {}
     for task in "AB":
         score = class_draws(seen, truth, task, labels=200, repeats=repeats)

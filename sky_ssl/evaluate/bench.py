@@ -17,7 +17,7 @@ from sky_ssl.evaluate.parts import Key, Store
 from sky_ssl.evaluate.settings import Settings
 from sky_ssl.evaluate.supervised import LabelledSky
 from sky_ssl.evaluate.testsky import SIMPLE, Features, enrichment, read_truth, simple_features
-from sky_ssl.explore.neighbours import normalised
+from sky_ssl.explore.features import softened
 from sky_ssl.progress import terminal
 from sky_ssl.sky.cutoutset import open_cutouts
 from sky_ssl.sky.mock import MOCK_VERSION, generate, mock_info, write_mock
@@ -130,7 +130,7 @@ class Bench:
         Args:
             preset, seed: which sky.
             name: one of `features`.
-            raw: embeddings as they are; else as probes see them, each token of length 1.
+            raw: embeddings as they are; else as probes see them, softened.
         """
         name = "photometry" if name == TREES else name
         key = ("features", preset, seed, name, raw)
@@ -145,7 +145,7 @@ class Bench:
             tokens = self.tokens(preset, name)
             self._forget("features")
             plain = raw or not tokens
-            self._open[key] = np.array(found) if plain else normalised(found, tokens)
+            self._open[key] = np.array(found) if plain else softened(found)
         values: Features = self._open[key]
         return values
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from sky_ssl.embedding.store import Embeddings
 from sky_ssl.errors import InputError
-from sky_ssl.explore.features import features_of, probe_tokens
+from sky_ssl.explore.features import features_of, probe_softness, softened
 from sky_ssl.explore.fitted import probe_selection
 from sky_ssl.explore.heldout import (
     Folds,
@@ -24,7 +24,7 @@ from sky_ssl.explore.heldout import (
     training_parts,
 )
 from sky_ssl.explore.rule import Selection
-from sky_ssl.explore.similarity import blocks, normalised
+from sky_ssl.explore.similarity import blocks
 from sky_ssl.probes.calibration import fit_calibration
 from sky_ssl.probes.linear import LinearClassifier, fit_classes
 from sky_ssl.probes.scoring import project
@@ -185,9 +185,9 @@ def _held_out(
     which = np.full(len(e.ra), -1, dtype=np.int64)
     which[part] = np.minimum(folds.fold, len(fits) - 1)
     scores = np.full(len(e.ra), np.nan, dtype=np.float32)
-    tokens = probe_tokens(e)
+    softness = probe_softness(e)
     for start, raw in blocks(e.values, progress):
-        block = normalised(raw, tokens) if tokens else raw
+        block = softened(raw, softness) if softness else raw
         mine = which[start : start + len(block)]
         for k, fit in enumerate(fits):
             rows = np.flatnonzero(mine == k)

@@ -49,14 +49,14 @@ def probe_selection(
     Raises:
         InputError: the classifier has no such class.
     """
-    from sky_ssl.explore.features import probe_tokens
+    from sky_ssl.explore.features import probe_softness
 
     coefficients, intercept = _one_class(classifier, positive)
     return Selection(
         kind="probe",
         name=name or str(positive),
         **model_of(e),
-        tokens=probe_tokens(e),
+        softness=probe_softness(e),
         threshold=float(threshold),
         coefficients=coefficients,
         intercept=intercept,

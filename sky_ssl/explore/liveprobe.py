@@ -16,8 +16,7 @@ import numpy.typing as npt
 
 from sky_ssl.embedding.store import Embeddings
 from sky_ssl.errors import InputError
-from sky_ssl.explore import similarity
-from sky_ssl.explore.features import features_of, probe_tokens
+from sky_ssl.explore.features import features_of
 from sky_ssl.explore.fitted import probe_selection
 from sky_ssl.explore.probing import BUFFER, Problem, finite_rows, one_each, sky_groups
 from sky_ssl.explore.rule import Selection
@@ -171,14 +170,7 @@ def quick_fit(problem: Problem, seed: int = 0) -> Tuned:
 
 def score_all(e: Embeddings, model: LinearClassifier) -> npt.NDArray[np.float32]:
     """Score every object (N,) by a classifier of two kinds, block by block."""
-    tokens = probe_tokens(e)
-    if not tokens:
-        return np.asarray(model.decision(e.values), dtype=np.float32)
-    # a plane on tokens of unit length is a weighted mean of cosines: no normalised copy is made
-    weights = model.coefficients[0] / model.std
-    offset = float(model.intercept[0] - weights @ model.mean)
-    found = similarity.scores(e.values, weights.astype(np.float32), tokens)
-    return np.asarray(found + np.float32(offset), dtype=np.float32)
+    return np.asarray(model.decision(features_of(e)), dtype=np.float32)
 
 
 def next_rows(strategy: str, count: int, live: Live, *, seed: int = 0) -> Rows:

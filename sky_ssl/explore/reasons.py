@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sky_ssl.embedding.store import Embeddings
-from sky_ssl.explore.features import probe_tokens
-from sky_ssl.explore.similarity import Best, Rows, normalised
+from sky_ssl.explore.similarity import Best, Rows, normalised, token_count
 
 _AT_ONCE = 4096  # rows that are read together
 
@@ -51,8 +50,7 @@ def nearest_labelled(
 ) -> Likeness:
     """Find the labelled objects most like an object, itself left out.
 
-    Likeness is the mean cosine over tokens, of embeddings with one token the cosine: what a linear
-    probe goes by as well.
+    Likeness is the mean cosine over tokens; of embeddings with one token, the cosine.
 
     Args:
         e: the embeddings.
@@ -64,7 +62,7 @@ def nearest_labelled(
     Returns:
         The nearest; none where the embedding of the object is not finite.
     """
-    tokens = max(probe_tokens(e), 1)
+    tokens = token_count(e.attributes, e.values.shape[1])
     query = normalised(np.asarray(e.values[row])[None], tokens)[0]
     known = {int(r): str(label) for r, label in zip(rows, labels, strict=True) if int(r) != row}
     wanted = np.array(sorted(known), dtype=np.int64)

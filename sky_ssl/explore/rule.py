@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sky_ssl.embedding.store import Embeddings
 from sky_ssl.errors import InputError
 from sky_ssl.explore import similarity
+from sky_ssl.explore.features import softened
 from sky_ssl.explore.whitening import Whitening
 from sky_ssl.probes.scoring import project
 from sky_ssl.progress import Progress
@@ -47,6 +48,7 @@ class Selection:
     projection_sha256: str = ""  # of its mean and axes, which each projected file has of its own
     bands: tuple[str, ...] = ()
     tokens: int = 0  # pieces of an embedding that are brought to unit length; 0: as it is
+    softness: float = 0.0  # that numbers are bent with, see `features.softened`; 0: as they are
     threshold: float | None = None  # least score of a selected object; None = a ranking alone
     coefficients: Doubles | None = None  # (D,) per standard deviation
     intercept: float = 0.0
@@ -97,6 +99,7 @@ class Selection:
         result = np.full(N, np.nan, dtype=np.float32)
         for start, raw in similarity.blocks(values, progress):
             block = similarity.normalised(raw, self.tokens) if self.tokens else raw
+            block = softened(block, self.softness) if self.softness else block
             found = project(block, coefficients, intercept, self.mean, self.std)[:, 0]
             result[start : start + len(block)] = np.where(np.isfinite(found), found, np.nan)
         return result

@@ -68,6 +68,8 @@ def _document(s: Selection) -> dict[str, Any]:
     if s.turns != 1:  # other rules are written as they always were
         document["turns"] = s.turns
     document |= {"bands": list(s.bands), "tokens": s.tokens, "threshold": s.threshold}
+    if s.softness:
+        document["softness"] = s.softness
     tables = {"measured": s.measured, "origin": s.origin, "calibration": s.calibration}
     document |= {name: _plain(table) for name, table in tables.items()}
     document |= {"calibration_of": s.calibration_of, "made": s.made, "version": s.version}
@@ -171,6 +173,7 @@ def _selection(d: Any) -> Selection:
         projection=_whole(d, "projection", 0),
         bands=_texts(d, "bands"),
         tokens=tokens,
+        softness=_softness(d),
         threshold=None if threshold is None else _number(threshold, "threshold"),
         intercept=_number(d.get("intercept", 0.0), "intercept"),
         **vectors,
@@ -235,6 +238,13 @@ def _rows(d: Mapping[str, Any], name: str, D: int) -> list[Floats | None]:
     if not isinstance(rows, list):
         raise ValueError(f"{name} is not a list")
     return [_vector({name: row}, name, D, required=True) for row in rows]
+
+
+def _softness(d: Mapping[str, Any]) -> float:
+    softness = _number(d.get("softness", 0.0), "softness")
+    if not 0 <= softness < 1e30:
+        raise ValueError(f"softness {softness:g}: must be 0 or more")
+    return softness
 
 
 def _whitening(d: Mapping[str, Any], D: int, tokens: int) -> Whitening | None:

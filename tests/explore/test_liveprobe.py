@@ -8,7 +8,7 @@ import pytest
 from sky_ssl.embedding.store import Embeddings, open_embeddings, write_embeddings
 from sky_ssl.errors import InputError
 from sky_ssl.explore import probemeasure
-from sky_ssl.explore.features import UnitTokens
+from sky_ssl.explore.features import Softened
 from sky_ssl.explore.liveprobe import (
     Live,
     Question,
@@ -84,12 +84,12 @@ def test_the_quick_probe_is_that_which_is_measured(e: Embeddings) -> None:
     assert found.key == asked(e, 200).key != asked(e, 199).key
 
 
-def test_scores_of_unit_tokens_need_no_copy(e: Embeddings) -> None:
-    """The block-wise score is the decision value on normalised tokens."""
+def test_tokens_of_a_model_are_scored_as_they_are_fitted(e: Embeddings) -> None:
+    """The score of all is the decision value on softened tokens."""
     from dataclasses import replace
 
     tokens = replace(e, attributes={**e.attributes, "pooling": "central", "model": '{"width": 4}'})
-    x = UnitTokens(e.values, 4)
+    x = Softened(e.values)
     model = fit_classes(x[:200], kinds()[:200] == "dwarf")
     np.testing.assert_allclose(
         score_all(tokens, model)[:-1], model.decision(x[:-1]), rtol=1e-4, atol=1e-5

@@ -13,6 +13,7 @@ import pytest
 from sky_ssl.errors import InputError
 from sky_ssl.explore import rulefile
 from sky_ssl.explore.axes import Axes
+from sky_ssl.explore.features import softened
 from sky_ssl.explore.rule import Selection
 from sky_ssl.explore.rulefile import content_hash, load_selection, save_selection
 from sky_ssl.explore.whitening import Whitening
@@ -67,6 +68,18 @@ def test_unknown_keys_are_left_alone(tmp_path: Path) -> None:
     document = json.loads((tmp_path / "s.json").read_text())
     (tmp_path / "s.json").write_text(json.dumps({**document, "colour": {"of": ["x"]}}))
     assert load_selection(tmp_path / "s.json").threshold == 0.25
+
+
+def test_the_softness_of_a_probe_comes_back(tmp_path: Path) -> None:
+    """A rule scores what its probe was fitted on; rules that were made without it stay theirs."""
+    usual = replace(rule(), mean=np.zeros(6), std=np.ones(6))
+    save_selection(replace(usual, softness=1.0), tmp_path / "s.json")
+    save_selection(usual, tmp_path / "plain.json")
+    values = np.random.default_rng(0).normal(0, 9, (50, 6)).astype(np.float32)
+    soft, plain = (load_selection(tmp_path / f"{name}.json") for name in ("s", "plain"))
+    np.testing.assert_allclose(soft.scores(values), plain.scores(softened(values)), rtol=1e-5)
+    assert not np.allclose(soft.scores(values), plain.scores(values), atol=0.1)
+    assert "softness" not in (tmp_path / "plain.json").read_text()
 
 
 def whitened_rule() -> Selection:
@@ -137,6 +150,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"dimensions": 10**30}, "dimensions"),
     ({"tokens": 4}, "4 tokens do not divide 6"),
     ({"threshold": "0"}, "threshold holds '0'"),
+    ({"softness": -1.0}, "softness -1: must be 0 or more"),
+    ({"softness": "1"}, "softness holds '1'"),
     ({"exemplars": [[1.0] * 5] * 2}, "exemplars must be a list of 6 numbers"),
     ({"exemplar_ids": ["a"]}, "1 exemplar_ids for 2 exemplars"),
     ({"exemplar_ra": [1.0]}, "exemplar_ra must be a list of 2"),
