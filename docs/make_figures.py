@@ -170,10 +170,10 @@ def draw_hidden(sky: Sky) -> "Figure":
     bands = ", ".join(found.bands[p] for p in places)
     said = (
         f"{100 * HIDDEN:.0f} % of the patches are hidden, others in each of {len(found.bands)} "
-        f"bands; visible ones stay as they are. Shown: {bands} as red, green, blue; slate blue: "
-        "hidden in all three.",
-        "Objects the model was not trained on, random ones of the brighter quarter of their class. "
-        "χ² per hidden pixel: of the model, and of a blank sky in its place.",
+        f"bands. Shown: {bands} as red, green, blue; slate blue: hidden in all three.",
+        "Visible pixels stay as they are. χ² per hidden pixel: of the model, and of a blank sky in "
+        "its place.",
+        "The objects are new to the model, and drawn from the brighter quarter of their kind.",
     )
     shown = [describe(sky, found, place, row, places) for place, row in enumerate(rows)]
     return draw_sheet(shown, lines=said, note=sky.note)

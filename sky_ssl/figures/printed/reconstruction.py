@@ -65,6 +65,6 @@ def draw_sheet(objects: Sequence[Shown], *, lines: tuple[str, ...], note: str) -
         scale, ax=axes[-1, 1:], location="bottom", shrink=0.5, anchor=(1.0, 1.0), extend="both",
         aspect=40, pad=0.03,
     )  # fmt: skip
-    bar.set_label("residual of the three bands together: model less image, in sky noise")
+    bar.set_label("model less image, bands together, in sky noise")
     bar.outline.set_edgecolor(GREY)
     return figure

@@ -16,6 +16,7 @@ from sky_ssl.embedding.encode import embed_file
 from sky_ssl.evaluate.evidence import SCHEMA
 from sky_ssl.explore.mapjob import map_file
 from sky_ssl.explore.maps import MapOptions
+from sky_ssl.figures.printed.style import to_png
 from sky_ssl.sky.mock import write_mock
 from sky_ssl.workspace import Workspace
 
@@ -83,8 +84,12 @@ def evidence(folder: Path) -> Path:
     return path
 
 
-def test_all_figures_by_one_command(place: Workspace, run: Any, tmp_path: Path) -> None:
-    """Each is 1,600 pixels wide and small; the workspace has no file more than before."""
+def test_all_figures_by_one_command(
+    place: Workspace, run: Any, script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wide, small, no word runs over an edge; and the workspace is as before."""
+    drawn: list[Any] = []
+    monkeypatch.setattr(script, "to_png", lambda figure: (drawn.append(figure), to_png(figure))[1])
     before = sorted(place.root.rglob("*"))
     out = tmp_path / "figures"
     argv = ("--workspace", place.root, "--out", out, "--evidence", evidence(tmp_path))
@@ -96,6 +101,10 @@ def test_all_figures_by_one_command(place: Workspace, run: Any, tmp_path: Path) 
             assert picture.width == 1600
         assert path.stat().st_size <= 300_000
     assert sorted(place.root.rglob("*")) == before
+    for figure in drawn:
+        words, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+        assert min(words.x0, words.y0) >= 0, figure.texts[0].get_text()
+        assert min(width - words.x1, height - words.y1) >= 0, figure.texts[0].get_text()
 
 
 def test_nothing_is_shown_of_the_sky_that_was_learnt_from(
