@@ -26,12 +26,13 @@ from sky_ssl.commands import (
     predict,
     probe,
     search,
+    share,
 )
 from sky_ssl.errors import InputError
 
 COMMANDS = (
     *(demo, mock, detect, cut, embed, map, clusters, anomalies, search, labels, probe),
-    *(predict, candidates, info),
+    *(predict, candidates, share, info),
 )
 """In the order of the flow, as `sky-ssl --help` shows them."""
 

@@ -1,0 +1,149 @@
+"""A trained model as a folder to give away: weights, settings, curves and a card.
+
+In: a run directory. Out: a folder that every command takes for a run (`--run FOLDER`), without the
+state of the optimizer and without the paths of the machine that trained it.
+"""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from sky_ssl import __version__
+from sky_ssl.errors import InputError
+from sky_ssl.training import checkpoint
+from sky_ssl.training.checkpointfolder import Checkpoint, read_checkpoint
+from sky_ssl.training.log import read_metrics
+
+CARD = "README.md"
+_SHARED = ("model", "ema", "tokens")  # files of a checkpoint that embedding needs
+_PATHS = (("data", "cutouts"), ("data", "tiles"))
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a card says that no file knows."""
+
+    name: str
+    about: str = ""  # what it is for, what it was trained on, its limits (Markdown)
+    licence: str = ""
+    command: str = ""  # that trained it
+
+
+def share_model(run: str | Path, out: str | Path, words: Words) -> dict[str, Any]:
+    """Write the folder; one that is there is replaced when the new one is complete.
+
+    Args:
+        run: run directory or checkpoint folder; the best checkpoint is taken, or else the latest.
+        out: the folder to write; must be new, empty, or of a model that was shared before.
+        words: for the card.
+
+    Returns:
+        What was written: step, sha256, bytes, files.
+
+    Raises:
+        InputError: no checkpoint, a predictor, or a folder with something else in it.
+    """
+    source, target = Path(run), Path(out)
+    model, state = checkpoint.load_model(source)
+    if target.exists() and any(target.iterdir()) and not (target / "checkpoint").is_dir():
+        raise InputError(f"{target}: holds something else; name a new folder")
+    home = source if (source / "config.toml").is_file() else state.folder.parent.parent
+    records = read_metrics(home)
+    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    shutil.rmtree(partial, ignore_errors=True)
+    folder = partial / "checkpoint" / state.folder.name
+    folder.mkdir(parents=True)
+    for stem in _SHARED:
+        if (file := state.folder / f"{stem}.safetensors").is_file():
+            shutil.copyfile(file, folder / file.name)
+    record = json.loads((state.folder / "state.json").read_text(encoding="utf-8"))
+    record["config"] = table = without_paths(record["config"])
+    (folder / "state.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    (partial / "config.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
+    shown = [r for r in records if r.get("step", 0) <= state.step]
+    lines = "".join(json.dumps(r) + "\n" for r in shown)
+    (partial / "metrics.jsonl").write_text(lines, encoding="utf-8")
+    card = card_of(model.describe(), state, words, shown)
+    if shown:
+        (partial / "training.png").write_bytes(_curves(shown, words.name, model.describe()))
+    (partial / CARD).write_text(card, encoding="utf-8")
+    read_checkpoint(folder)  # what is given away can be read
+    _replace(partial, target)
+    files = sorted(p for p in target.rglob("*") if p.is_file())
+    return {
+        "path": str(target),
+        "step": state.step,
+        "sha256": state.sha256(),
+        "bytes": sum(p.stat().st_size for p in files),
+        "files": [str(p.relative_to(target)) for p in files],
+    }
+
+
+def _replace(partial: Path, target: Path) -> None:
+    """Put a complete folder in the place of an older one."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    old = target.with_name(f".{target.name}.old-{os.getpid()}")
+    if target.exists():
+        os.replace(target, old)
+    os.replace(partial, target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def without_paths(table: dict[str, Any]) -> dict[str, Any]:
+    """Give a configuration (nested tables) that names data by its last name alone."""
+    result = {n: dict(v) if isinstance(v, dict) else v for n, v in table.items()}
+    for section, name in _PATHS:
+        if name in result.get(section, {}):
+            result[section][name] = [Path(path).name for path in result[section][name]]
+    return result
+
+
+def card_of(what: str, state: Checkpoint, words: Words, records: list[dict[str, Any]]) -> str:
+    """Write the card of a model in Markdown.
+
+    Args:
+        what: the network in a few words.
+        state: its checkpoint.
+        words: what no file knows.
+        records: of the training, for the curves and the last measurements.
+    """
+    info, table = state.info, without_paths(state.table)
+    train, data = table.get("train", {}), table.get("data", {})
+    images = state.step * int(train.get("batch_size", 0))
+    rows = {
+        "network": what,
+        "bands": " ".join(info.bands),
+        "pixel scale": f"{info.pixel_scale:g} arcsec" if info.pixel_scale else "unknown",
+        "zero points": " ".join(f"{z:g}" for z in info.zero_point or ()) or "unknown",
+        "sky noise of the scaling": " ".join(f"{s:.4g}" for s in info.sky_sigma or ()),
+        "trained on": " ".join(map(str, (*data.get("cutouts", ()), *data.get("tiles", ())))),
+        "steps": f"{state.step:,} of {train.get('batch_size')} images ({images:,} views)",
+        "weights (sha256)": f"`{state.sha256()}`",
+        "licence": words.licence or "not stated",
+        "made with": f"sky_ssl {__version__}",
+    }
+    last = {k: v for r in records for k, v in r.items() if k.startswith(("validation", "probe_"))}
+    measured = [f"- {k.replace('_', ' ')}: {v:.3f}" for k, v in last.items()]
+    folder = words.name or "FOLDER"
+    parts = [f"# {folder}", words.about.strip()]
+    parts.append("| | |\n|---|---|\n" + "\n".join(f"| {k} | {v} |" for k, v in rows.items()))
+    parts.append(f"    sky-ssl embed --run {folder} --cutouts cutouts.h5 --out embeddings.h5")
+    if words.command:
+        parts.append("Trained by\n\n    " + words.command.strip().replace("\n", "\n    "))
+    if measured:
+        parts.append("On sky that training never saw, at the last step:\n\n" + "\n".join(measured))
+    if records:
+        parts.append("![Losses and probes against step](training.png)")
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _curves(records: list[dict[str, Any]], name: str, what: str) -> bytes:
+    from sky_ssl.figures.printed.style import to_png
+    from sky_ssl.figures.printed.training import draw_training
+
+    return to_png(draw_training(records, f"Training of {name}", what))
