@@ -56,6 +56,14 @@ def as_numbers(values: pd.Series, task: str, notes: list[str]) -> npt.NDArray[np
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
+def sources_of(table: pd.DataFrame, column: str) -> pd.Series | None:
+    """Give where each label of a column is from, as its ledger or the column `source` says."""
+    known = table.attrs.get("sources", {})
+    if column in known:
+        return pd.Series(known[column], index=table.index)
+    return table.get("source", None)
+
+
 def biased_sources(sources: pd.Series) -> list[str]:
     """Warn where labels come from a lasso, a search or a review instead of a random sample."""
     names = sources.fillna("").astype(str).str.strip().str.lower()

@@ -105,10 +105,11 @@ def consensus(labels: pd.DataFrame) -> pd.DataFrame:
     Returns:
         One row per data set, object and task, by task and object: dataset, object_id, task, ra,
         dec, label ("" in a tie), tied ("a|b", else ""), votes (for the label, or each of the
-        tied), labellers (how many), time (of the newest label).
+        tied), labellers (how many), time (of the newest label), source (of the
+        newest label; of one drawn at random, where any was: then the object was).
     """
     columns = ["dataset", "object_id", "task", "ra", "dec", "label", "tied", "votes", "labellers"]
-    columns.append("time")
+    columns += ["time", "source"]
     if not len(labels):
         return pd.DataFrame(columns=columns)
     unit = labels.groupby(["task", "object_id", "dataset"], sort=True).ngroup()
@@ -122,6 +123,8 @@ def consensus(labels: pd.DataFrame) -> pd.DataFrame:
     result["votes"], result["labellers"] = first["votes"], unit.value_counts()
     result["tied"] = tied.reindex(result.index, fill_value="")
     result["label"] = first["label"].where(result["tied"] == "", "")
+    drawn = labels["source"].where(labels["source"] == "audit").groupby(unit).first()
+    result["source"] = drawn.fillna(result["source"])
     return result.sort_index()[columns].reset_index(drop=True)
 
 

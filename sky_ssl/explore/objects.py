@@ -92,10 +92,13 @@ def _from_ledger(path: Path) -> pd.DataFrame:
     keys = ["dataset", "object_id"]
     wide = labels.pivot(index=keys, columns="task", values="label").fillna("")
     places = labels.groupby(keys)[["ra", "dec"]].last().loc[wide.index]
+    sources = labels.pivot(index=keys, columns="task", values="source").fillna("").loc[wide.index]
     columns = {str(name): wide[name].to_numpy() for name in wide}
     ids = wide.index.get_level_values("object_id").to_numpy()
     ra, dec = places["ra"].to_numpy(np.float64), places["dec"].to_numpy(np.float64)
-    return _table({**columns, "id": ids, "ra": ra, "dec": dec}, ledger.notes)
+    table = _table({**columns, "id": ids, "ra": ra, "dec": dec}, ledger.notes)
+    table.attrs["sources"] = {str(name): sources[name].tolist() for name in sources}
+    return table
 
 
 def is_embeddings(path: Path) -> bool:

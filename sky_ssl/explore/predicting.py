@@ -14,7 +14,14 @@ import pandas as pd
 
 from sky_ssl.embedding.encode import conversion
 from sky_ssl.errors import InputError
-from sky_ssl.explore.labelcolumn import as_classes, as_numbers, biased_sources, kinds_of, task_of
+from sky_ssl.explore.labelcolumn import (
+    as_classes,
+    as_numbers,
+    biased_sources,
+    kinds_of,
+    sources_of,
+    task_of,
+)
 from sky_ssl.explore.matching import match_objects
 from sky_ssl.explore.objects import cutouts_of, read_objects
 from sky_ssl.explore.probing import one_each
@@ -141,8 +148,9 @@ def read_labels(
             f"{source}: no object with a value of {targets[0]!r} is among the {len(objects)} "
             "cutouts"
         )
-    if "source" in frame:
-        notes += biased_sources(frame["source"].iloc[use])
+    sources = sources_of(frame, targets[0])
+    if sources is not None:
+        notes += biased_sources(sources.iloc[use])
     ra, dec = _positions(objects, frame, rows)
     single = values[use, 0]
     use = use[one_each(rows[use], single, ra[use], dec[use], task, notes)]

@@ -19,6 +19,7 @@ from sky_ssl.explore.labelcolumn import (
     as_numbers,
     biased_sources,
     kinds_of,
+    sources_of,
     task_of,
 )
 from sky_ssl.explore.matching import match_objects, read_objects
@@ -96,8 +97,9 @@ def load_problem(
             f"{labels}: no object with a value of {column!r} is among the {len(e.id)} of "
             f"{embeddings} (by id, or within {radius_arcsec:g} arcsec)"
         )
-    if "source" in table:
-        notes += biased_sources(table["source"].iloc[use])
+    sources = sources_of(table, column)
+    if sources is not None:
+        notes += biased_sources(sources.iloc[use])
     ra, dec = _positions(e, table, match.rows)
     rows, y, ra, dec = match.rows[use], y[use], ra[use], dec[use]
     keep = one_each(rows, y, ra, dec, task, notes)

@@ -11,6 +11,8 @@ import pytest
 from scipy.stats import norm
 
 from sky_ssl.cli import main
+from sky_ssl.explore.events import Origin
+from sky_ssl.explore.labels import Ledger
 from sky_ssl.sky.catalogue import read_catalogue
 
 N = 1200
@@ -207,3 +209,24 @@ def test_bad_arguments_end_in_one_line(
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1
     assert reason in lines[0]
+
+
+def test_labels_that_were_picked_are_named_as_biased(
+    sky: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A ledger knows where each label of each task is from; an audit among them counts as drawn."""
+    table = pd.read_csv(sky[1]).head(200)
+    ledger = Ledger(tmp_path / "labels.db")
+    ids, kinds = table["id"].tolist(), (table["kind"] == "dwarf").map({True: "yes", False: "no"})
+    for task, source in (("picked", "lasso"), ("drawn", "audit"), ("both", "lasso")):
+        ledger.label(ids, kinds.tolist(), task=task, origin=Origin("ann", source))
+    ledger.label(ids[:50], kinds.tolist()[:50], task="both", origin=Origin("bob", "audit"))
+    ledger.close()
+    said = {}
+    for task in ("picked", "drawn", "both"):
+        labels = (sky[0], tmp_path / "labels.db")
+        result = probe(labels, capsys, "--column", task, "--positive", "yes")
+        said[task] = " ".join(result["notes"])
+    assert "200 lasso of 200 labels were picked, not drawn" in said["picked"]
+    assert "picked" not in said["drawn"]
+    assert "150 lasso of 200 labels were picked" in said["both"]
