@@ -15,11 +15,12 @@ from sky_ssl.evaluate import measures, promises, supervised
 from sky_ssl.evaluate.bench import TREES, Bench
 from sky_ssl.evaluate.parts import Key
 from sky_ssl.evaluate.testsky import enrichment
+from sky_ssl.explore.features import SOFTNESS
 from sky_ssl.progress import terminal
 from sky_ssl.training.predictconfig import fit_table
 
 VERSIONS = {
-    **{"skies": 1, "fewshot": 2, "search": 1, "calibration": 2},
+    **{"skies": 1, "fewshot": 1, "search": 1, "calibration": 1},
     **{"networks": 1, "ceiling": 1},
 }
 """Raised whenever the same settings of a measurement would give other figures."""
@@ -68,6 +69,12 @@ def _key(kind: str, words: tuple[object, ...], settings: dict[str, Any]) -> Key:
     return Key(kind, name, {"measurement": VERSIONS[kind], **settings})
 
 
+def _as_seen(bench: Bench, preset: str, seed: int, name: str) -> dict[str, Any]:
+    """Give what a probe's figures depend on: the features, and how tokens are shown to it."""
+    seen = {"softness": SOFTNESS} if bench.tokens(preset, name) else {}
+    return {**bench.feature_settings(preset, seed, name), **seen}
+
+
 def _about_sky(bench: Bench, preset: str, seed: int) -> Part:
     """Say how many objects the test half has, and the range of their redshifts."""
 
@@ -86,7 +93,7 @@ def _about_sky(bench: Bench, preset: str, seed: int) -> Part:
 
 def _fewshot(bench: Bench, preset: str, seed: int, name: str) -> Iterator[Part]:
     s, trees = bench.settings, name == TREES
-    said = bench.feature_settings(preset, seed, name)
+    said = _as_seen(bench, preset, seed, name)
     for task in ("A", "B", "C", "Z"):
         labels = (*s.labels, 0) if task == "Z" else s.labels
         repeats = [s.repeats_of(n) for n in labels]
@@ -139,7 +146,7 @@ def _calibration(bench: Bench, preset: str, seed: int, name: str) -> Iterator[Pa
         x, truth = bench.values(preset, seed, name), bench.sky(preset, seed).truth
         return promises.promise_draws(x, truth, **draws)  # type: ignore[arg-type]
 
-    settings = {**bench.feature_settings(preset, seed, name), **draws}
+    settings = {**_as_seen(bench, preset, seed, name), **draws}
     settings["prevalences"] = list(s.prevalences)
     place = ("calibration", name)
     yield Part(_key("calibration", (preset, seed, name), settings), make, place)
