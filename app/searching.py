@@ -20,6 +20,7 @@ from sky_ssl.explore.dataset import DataSet
 from sky_ssl.explore.queries import Exemplars, exemplars_of_rows, join
 from sky_ssl.explore.search import Results
 from sky_ssl.figures.thumbnail import colour_jpeg
+from sky_ssl.workspace import MODELS
 
 EXPANDED = 20
 """Best of a search that are added to its exemplars, where it is to be expanded."""
@@ -147,12 +148,12 @@ def load_embedder(data: DataSet, runs: Path) -> tuple[str, Any]:
     from sky_ssl.explore.embedder import open_embedder
     from sky_ssl.explore.modelrun import find_run
 
-    run = find_run(runs, data.model) if data.model else None
+    run = find_run(data.model, runs, MODELS) if data.model else None
     if run is None:
         model = data.model[:12] or "unknown"
         raise InputError(
             f"images need the model that these embeddings were made with ({model}), and no run in "
-            f"{runs} is that model"
+            f"{runs} or {MODELS} is that model"
         )
     return str(run), open_embedder(run, data.embeddings, device="cpu")
 

@@ -66,14 +66,14 @@ if running:
 elif not files:
     st.subheader("Try it on a mock sky")
     st.markdown(
-        "12,000 simulated cutouts in u g r i z with dwarf galaxies among them, a small network "
-        "trained on them, their embeddings and a map. It takes a few minutes and is built in "
-        f"`{workspace.root}`."
+        "12,000 simulated cutouts in u g r i z with dwarf galaxies among them, their embeddings by "
+        "the network that comes along, and a map. It takes a minute or two and is built in "
+        f"`{workspace.root}`. Give training steps to train a small network of your own instead."
     )
     row = st.columns([1.4, 1.4, 1.4, 6], vertical_alignment="bottom")
     row[0].number_input("Cutouts", 300, 1_000_000, None, placeholder="12,000", key="demo n",
                         help="Fewer are quicker, and show less")  # fmt: skip
-    row[1].number_input("Training steps", 1, 1_000_000, None, placeholder="as in configs/demo.toml",
+    row[1].number_input("Training steps", 1, 1_000_000, None, placeholder="none: it comes along",
                         key="demo steps")  # fmt: skip
     row[2].button("Build the demo", type="primary", on_click=build_demo, use_container_width=True)
     jobsview.show_last("demo")

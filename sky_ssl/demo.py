@@ -38,7 +38,8 @@ def build_demo(
         workspace: where.
         n: mock cutouts.
         seed: of the mock sky.
-        steps: training steps; None = those of configs/demo.toml.
+        steps: of a model trained there and then; None = the one that comes with the product, and
+            where there is none, those of configs/demo.toml.
 
     Returns:
         What was made, with the seconds of each stage.
@@ -98,9 +99,9 @@ def _is_mock(path: Path, n: int, seed: int) -> bool:
 
 
 def _model(workspace: Workspace, cutouts: Path, steps: int | None) -> Path:
-    """Give the model that comes with the product, or train one there and then."""
+    """Give the model that comes with the product, or train one where steps are asked for."""
     shipped = MODELS / "mock"
-    if find_checkpoint(shipped) is not None:
+    if steps is None and find_checkpoint(shipped) is not None:
         return shipped
     run = workspace.runs / "demo"
     found = find_checkpoint(run)

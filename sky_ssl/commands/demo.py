@@ -13,7 +13,12 @@ def add(commands: Any) -> None:
     p.add_argument("--workspace", type=Path, help="folder (default: workspace/ here)")
     p.add_argument("--n", type=int, default=12_000, help="mock cutouts (default 12000)")
     p.add_argument("--seed", type=int, default=0, help="of the mock sky (default 0)")
-    p.add_argument("--steps", type=int, default=0, help="training steps (default: as configured)")
+    p.add_argument(
+        "--steps",
+        type=int,
+        default=0,
+        help="train a model there, for so many steps (default: take the one that comes along)",
+    )
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:

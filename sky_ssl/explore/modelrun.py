@@ -1,6 +1,6 @@
-"""The run of a workspace that embeddings were made with.
+"""The run that embeddings were made with.
 
-In: the folder of all runs and the hash of the weights. Out: the run directory.
+In: folders of runs and the hash of the weights. Out: the run directory.
 """
 
 from pathlib import Path
@@ -9,14 +9,14 @@ from sky_ssl.errors import InputError
 from sky_ssl.training.checkpoint import find_checkpoint, read_checkpoint
 
 
-def find_run(folder: str | Path, sha256: str) -> Path | None:
+def find_run(sha256: str, *folders: str | Path) -> Path | None:
     """Find the run whose weights have a hash; None if there is none.
 
     Args:
-        folder: of all runs.
         sha256: of the weights, as embeddings keep it.
+        folders: of runs, or of models that come with the product; the first that has it counts.
     """
-    runs = sorted(p for p in Path(folder).glob("[!.]*") if p.is_dir())
+    runs = [p for folder in folders for p in sorted(Path(folder).glob("[!.]*")) if p.is_dir()]
     return next((run for run in runs if is_model(run, sha256)), None)
 
 

@@ -63,5 +63,5 @@ def test_a_catalogue_needs_positions() -> None:
 def test_no_run_is_found_where_there_is_none(tmp_path: Any) -> None:
     """Folders that are no runs are passed over."""
     (tmp_path / "notes").mkdir()
-    assert find_run(tmp_path, "a" * 64) is None
-    assert find_run(tmp_path / "none", "a" * 64) is None
+    assert find_run("a" * 64, tmp_path) is None
+    assert find_run("a" * 64, tmp_path / "none", tmp_path) is None
