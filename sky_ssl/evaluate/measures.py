@@ -142,7 +142,7 @@ def value_scores(truth: npt.NDArray, predicted: npt.NDArray) -> dict[str, float]
 
 
 def _ridge(x: Features, z: npt.NDArray, tile: npt.NDArray, seed: int) -> Regressor:
-    return tune_values(x, z, groups=tile, seed=seed)[0]
+    return tune_values(x, z, groups=tile, seed=seed, redshift=True)[0]
 
 
 def _forest(x: Features, z: npt.NDArray, tile: npt.NDArray, seed: int) -> Regressor:

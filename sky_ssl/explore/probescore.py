@@ -6,6 +6,7 @@ JSON, the probe, and what it said of objects that it had not seen.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -130,6 +131,7 @@ def _by_folds(
 ) -> tuple[dict[str, Any], Tuned | LinearRegressor, Numbers]:
     """Cross-validate on all labels, then fit on all of them."""
     y, groups, numbers = problem.y, problem.groups, problem.task != "classify"
+    is_redshift = problem.task == "redshift"
     kinds = np.zeros(len(y)) if numbers else y
     split, apart = problem.split, problem.apart
     if groups is not None and possible_folds(kinds, groups, o.folds) < 2:
@@ -141,7 +143,9 @@ def _by_folds(
         )
     model: Tuned | LinearRegressor
     if numbers:
-        model, strength = tune_values(x, y, groups, folds=o.folds, seed=o.seed)
+        model, strength = tune_values(
+            x, y, groups, folds=o.folds, seed=o.seed, redshift=is_redshift
+        )
     else:
         model = tune_classes(x, y, groups, folds=o.folds, seed=o.seed)
         strength = model.strength
@@ -151,16 +155,14 @@ def _by_folds(
         notes.append("too few labels to hold any out: nothing is measured")
         shape = (len(y),) if numbers or len(np.unique(y)) == 2 else (len(y), len(np.unique(y)))
         return body | {"strength": strength}, model, np.full(shape, np.nan)
-    validate = cross_validate_values if numbers else cross_validate_classes
-    held: HeldOut = validate(
+    of_values = partial(cross_validate_values, redshift=is_redshift)
+    held: HeldOut = (of_values if numbers else cross_validate_classes)(
         x, y, groups, folds=o.folds, seed=o.seed, apart=apart, progress=progress
     )
     body["n_train"] = round(len(y) * (folds - 1) / folds)
     body |= {"n_test": len(y), "repeats": 1, "folds": folds, "strength": strength}
     if numbers:
-        figures = value_figures(
-            y, held.values, redshift=problem.task == "redshift", groups=groups, seed=o.seed
-        )
+        figures = value_figures(y, held.values, redshift=is_redshift, groups=groups, seed=o.seed)
         figures |= coverage(y, held.values, held.fold)
         body["range"] = [float(y.min()), float(y.max())]
     else:
@@ -225,6 +227,7 @@ def _draws(
         repeats=repeats,
         natural=o.natural,
         numbers=problem.task != "classify",
+        redshift=problem.task == "redshift",
         seed=o.seed,
         apart=problem.apart,
         progress=progress,

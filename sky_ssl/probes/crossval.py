@@ -230,20 +230,26 @@ def tune_values(
     *,
     folds: int = FOLDS,
     seed: int = 0,
+    redshift: bool = False,
 ) -> tuple[LinearRegressor, float]:
-    """Fit a ridge regression with the penalty that has the least square error on held-out folds."""
+    """Fit a ridge regression with the penalty that has the least square error on held-out folds.
+
+    Of redshifts (`redshift`) it is ln(1 + z) that is fitted and compared, see `fit_values`.
+    """
     same = np.zeros(len(y))
     if groups is not None and possible_folds(same, groups, folds) < 2:
         groups = None
     if len(y) < 2 * _LEAST:
-        return fit_values(x, y, strength=_DEFAULT_PENALTY), _DEFAULT_PENALTY
+        model = fit_values(x, y, strength=_DEFAULT_PENALTY, redshift=redshift)
+        return model, _DEFAULT_PENALTY
+    truth = np.log1p(y) if redshift else y
     fold = deal(same, groups, possible_folds(same, groups, folds), seed)
     error = np.zeros(len(PENALTIES))
     for train, test in parts(fold):
-        for k, model in enumerate(fit_value_path(x[train], y[train], PENALTIES)):
-            error[k] += float(((model.predict(x[test]) - y[test]) ** 2).sum())
+        for k, model in enumerate(fit_value_path(x[train], y[train], PENALTIES, redshift=redshift)):
+            error[k] += float(((model.linear(x[test]) - truth[test]) ** 2).sum())
     best = PENALTIES[int(error.argmin())]
-    return fit_values(x, y, strength=best), best
+    return fit_values(x, y, strength=best, redshift=redshift), best
 
 
 def cross_validate_values(
@@ -255,6 +261,7 @@ def cross_validate_values(
     seed: int = 0,
     apart: Apart | None = None,
     progress: Progress | None = None,
+    redshift: bool = False,
 ) -> HeldOut:
     """Predict each number by a tuned regression on the other folds, as classes above."""
     same = np.zeros(len(y))
@@ -263,7 +270,7 @@ def cross_validate_values(
     for number, (train, test) in enumerate(parts(fold, apart)):
         inner = None if groups is None else groups[train]
         model, strength = tune_values(
-            x[train], y[train], inner, folds=folds, seed=seed + number + 1
+            x[train], y[train], inner, folds=folds, seed=seed + number + 1, redshift=redshift
         )
         values[test] = model.predict(x[test])
         strengths.append(strength)

@@ -74,6 +74,7 @@ def few_shot(
     repeats: int = 10,
     natural: bool = False,
     numbers: bool = False,
+    redshift: bool = False,
     seed: int = 0,
     apart: Apart | None = None,
     progress: Progress | None = None,
@@ -88,6 +89,7 @@ def few_shot(
         repeats: draws.
         natural: classes as frequent as they are.
         numbers: fit a regression.
+        redshift: the numbers are redshifts, see `linear.fit_values`.
         seed: of halves and draws.
         apart: distance to keep between training and test.
         progress: called with (draws done, repeats).
@@ -114,7 +116,7 @@ def few_shot(
         inner = None if groups is None else groups[train]
         model: Tuned | LinearRegressor
         if numbers:
-            model = tune_values(x[train], y[train], inner, seed=repeat)[0]
+            model = tune_values(x[train], y[train], inner, seed=repeat, redshift=redshift)[0]
             values = model.predict(x[test])
         else:
             model = tune_classes(x[train], y[train], inner, seed=repeat)

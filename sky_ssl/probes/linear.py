@@ -22,6 +22,7 @@ STRENGTHS = (0.0003, 0.003, 0.03, 0.3, 3.0)
 """Inverses of the L2 penalty of classifiers to choose from."""
 PENALTIES = (1e5, 1e4, 1e3, 1e2, 1e1, 1.0)
 """L2 penalties of regressions to choose from."""
+_MARGIN = 0.2  # of the range of ln(1 + z) learnt from, beyond which no redshift is foretold
 _EXACT_ROWS = 1000
 
 
@@ -75,17 +76,24 @@ class LinearClassifier:
 
 @dataclass(frozen=True)
 class LinearRegressor:
-    """A ridge regression on standardised features."""
+    """A ridge regression on standardised features, of a number or of ln(1 + redshift)."""
 
     coefficients: Numbers  # (D,) of standardised features
     intercept: float
     mean: Numbers  # (D,)
     std: Numbers  # (D,)
+    redshift: bool = False  # what is linear is ln(1 + z)
+    limits: tuple[float, float] = (-np.inf, np.inf)  # no prediction is beyond
+
+    def linear(self, values: Features, progress: Progress | None = None) -> Features:
+        """Give what is linear in the features, (N,) float32: the number, or ln(1 + z)."""
+        rows, shift = self.coefficients[None], np.array([self.intercept])
+        return project(values, rows, shift, self.mean, self.std, progress)[:, 0]
 
     def predict(self, values: Features, progress: Progress | None = None) -> Features:
         """Predict the number (N,) float32 of rows (N, D), which may be a memory map."""
-        rows, shift = self.coefficients[None], np.array([self.intercept])
-        return project(values, rows, shift, self.mean, self.std, progress)[:, 0]
+        found = self.linear(values, progress)
+        return np.expm1(np.clip(found, *self.limits)) if self.redshift else found
 
 
 def fit_classes(
@@ -135,25 +143,38 @@ def fit_path(
         yield LinearClassifier(classes, coefficients, model.intercept_.copy(), mean, std)
 
 
-def fit_values(x: Features, y: npt.NDArray, *, strength: float = 100.0) -> LinearRegressor:
+def fit_values(
+    x: Features, y: npt.NDArray, *, strength: float = 100.0, redshift: bool = False
+) -> LinearRegressor:
     """Fit a ridge regression.
 
     Args:
         x: (n, D) embeddings without NaN.
         y: (n,) finite numbers.
         strength: of the L2 penalty (scikit-learn's alpha).
+        redshift: fit ln(1 + y) instead, of which a difference is that of y in units of 1 + y, by
+            which redshifts are judged: a quasar at 3 then does not outweigh hundreds of galaxies.
 
     Raises:
-        InputError: fewer than two rows, or NaN.
+        InputError: fewer than two rows, NaN, or a redshift of -1 or less.
     """
-    return fit_value_path(x, y, (strength,))[0]
+    return fit_value_path(x, y, (strength,), redshift=redshift)[0]
 
 
-def fit_value_path(x: Features, y: Numbers, strengths: tuple[float, ...]) -> list[LinearRegressor]:
+def fit_value_path(
+    x: Features, y: Numbers, strengths: tuple[float, ...], *, redshift: bool = False
+) -> list[LinearRegressor]:
     """Fit `fit_values` for several strengths from one decomposition."""
     y = np.asarray(y, dtype=np.float64)
     if len(y) < 2 or not np.isfinite(y).all():
         raise InputError(f"labels: {len(y)} numbers; a probe needs at least two, none of them NaN")
+    limits = (-np.inf, np.inf)
+    if redshift:
+        if not (y > -1).all():
+            raise InputError(f"labels: a redshift of {y.min():g}; they must be above -1")
+        y = np.log1p(y)
+        margin = _MARGIN * (y.max() - y.min())
+        limits = (float(y.min() - margin), float(y.max() + margin))
     mean, std, z = _standardised(x, len(y))
     n, D = z.shape
     level = float(y.mean())
@@ -163,7 +184,10 @@ def fit_value_path(x: Features, y: Numbers, strengths: tuple[float, ...]) -> lis
     else:
         squares, u = np.linalg.eigh(z.T @ z)
         before, after = u.T @ (z.T @ (y - level)), u
-    return [LinearRegressor(after @ (before / (squares + s)), level, mean, std) for s in strengths]
+    return [
+        LinearRegressor(after @ (before / (squares + s)), level, mean, std, redshift, limits)
+        for s in strengths
+    ]
 
 
 def _standardised(x: Features, n: int) -> tuple[Numbers, Numbers, Numbers]:

@@ -132,3 +132,15 @@ def test_numbers_are_predicted_by_others() -> None:
     noise = cross_validate_values(x, rng.normal(size=300))
     assert np.corrcoef(noise.values, y)[0, 1] < 0.3
     assert tune_values(x[:3], y[:3])[1] == 100.0
+
+
+def test_redshifts_are_judged_in_units_of_1_plus_z() -> None:
+    """With noise in ln(1 + z), the fit of that has the smaller errors in (1 + z)."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(600, 4))
+    z = np.expm1(np.abs(0.5 + 0.4 * x[:, 0] + 0.05 * rng.normal(size=600)))
+    errors = {}
+    for redshift in (False, True):
+        held = cross_validate_values(x, z, redshift=redshift)
+        errors[redshift] = float(np.median(np.abs(held.values - z) / (1 + z)))
+    assert errors[True] < 0.8 * errors[False]

@@ -7,6 +7,7 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sky_ssl.errors import InputError
 from sky_ssl.probes.linear import fit_classes, fit_values, probe_classes, probe_values
 
 
@@ -102,3 +103,22 @@ def test_constant_features_do_nothing() -> None:
     wider = np.column_stack([x, np.full(50, 1e7)])
     plain, other = fit_classes(x, y).decision(x), fit_classes(wider, y).decision(wider)
     np.testing.assert_allclose(plain, other, atol=1e-4)
+
+
+def test_redshifts_are_fitted_as_the_logarithm_of_1_plus_z() -> None:
+    """Exact where ln(1 + z) is linear; no prediction far beyond what was learnt; none of -1."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 3))
+    z = np.expm1(0.3 * x[:, 0] - 0.1 * x[:, 1] + 0.8)
+    model = fit_values(x, z, strength=1e-6, redshift=True)
+    np.testing.assert_allclose(model.predict(x), z, rtol=1e-3)
+    np.testing.assert_allclose(np.expm1(model.linear(x)), z, rtol=1e-3)
+    far = np.zeros((2, 3))
+    far[:, 0] = 1e4, -1e4
+    learnt = np.log1p(z)
+    reach = 0.2 * (learnt.max() - learnt.min())
+    found = np.log1p(model.predict(far))
+    np.testing.assert_allclose(found, [learnt.max() + reach, learnt.min() - reach], rtol=1e-3)
+    assert np.isnan(model.predict(np.full((1, 3), np.nan))).all()
+    with pytest.raises(InputError, match=r"a redshift of -9\.9; they must be above -1"):
+        fit_values(x, np.r_[-9.9, z[1:]], redshift=True)
