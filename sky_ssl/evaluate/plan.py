@@ -20,7 +20,7 @@ from sky_ssl.progress import terminal
 from sky_ssl.training.predictconfig import fit_table
 
 VERSIONS = {
-    **{"skies": 1, "fewshot": 1, "search": 1, "calibration": 1},
+    **{"skies": 1, "fewshot": 3, "search": 1, "calibration": 2},
     **{"networks": 1, "ceiling": 1},
 }
 """Raised whenever the same settings of a measurement would give other figures."""
