@@ -173,7 +173,8 @@ def _used(x: np.ndarray, truth: Truth, use: str, tokens: int, repeats: int) -> D
         near = search_draws(x, truth, tokens, exemplars=(5,), top=(25,), repeats=repeats)
         found["nearest 25"] = 25 * np.array(near["expanded"]["5"]["25"])
     else:
-        whitening = fit_whitening(x, tokens, power=float(use.removeprefix("power ")))
+        power = float(use.removeprefix("power "))
+        whitening = fit_whitening(x[truth.natural], tokens, power=power)
         # whitened already: a search by "tokens" with one token is a cosine
         near = search_draws(
             whitening.apply(x), truth, 1, exemplars=(5,), top=(25,), repeats=repeats

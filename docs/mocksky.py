@@ -49,7 +49,7 @@ class Sky:
     def model(self) -> Trained:
         """The model that made the embeddings."""
         of = self.data.model
-        run = find_run(self.place.runs, of) or find_run(MODELS, of)
+        run = find_run(of, self.place.runs, MODELS)
         if run is None:
             raise InputError(
                 f"{self.place.root}: the run of its embeddings (sha256 {of[:12]}) is neither in "

@@ -134,7 +134,7 @@ def _query(
     """Give what is searched, the query, and how they were made."""
     from sky_ssl.explore.expanding import expand_query
     from sky_ssl.explore.neighbours import open_index
-    from sky_ssl.explore.search import query_vector
+    from sky_ssl.explore.search import distinct, query_vector
     from sky_ssl.progress import terminal
 
     whitened = whitened or _whitened(args, e)
@@ -155,14 +155,16 @@ def _query(
     query = query_vector(like.vectors, negative, tokens, args.unlike_weight, whitening)
     if args.expand:
         how["expanded_by"] = args.expand
-        query = expand_query(
-            query,
-            len(like),
-            whitened.values if whitening else e.values,
-            1 if whitening else tokens,
-            lambda q, k: nearest.search(q, k, _named(like, unlike)),
-            args.expand,
-        )
+
+        def best(query: Any, k: int) -> tuple[Any, Any]:
+            rows, found = nearest.search(query, k + 16, _named(like, unlike))
+            # an exemplar once more, from a tile that overlaps, is not what was found
+            keep = distinct(e.ra[rows], e.dec[rows], like.ra, like.dec, args.merge)
+            return rows[keep][:k], found[keep][:k]
+
+        values = whitened.values if whitening else e.values
+        per_row = 1 if whitening else tokens
+        query = expand_query(query, len(like), values, per_row, best, args.expand)
     return nearest, query, how
 
 

@@ -6,7 +6,7 @@ images into embeddings, each with the count of its tokens, which a search and a 
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,9 @@ from sky_ssl.model.embedding import TokenStatistics, embed, token_statistics
 from sky_ssl.model.objectives import make_model
 from sky_ssl.model.simmim import SimMIM
 from sky_ssl.sky.cutouts import CutoutInfo
-from sky_ssl.sky.hdf5part import open_hdf5
 from sky_ssl.training.checkpoint import load_model, load_token_statistics
 from sky_ssl.training.checkpointfolder import Checkpoint
-from sky_ssl.training.config import config_from_table
+from sky_ssl.training.sharing import mock_skies
 
 _SCALES_DIFFER = 0.02  # share, from which a sky is not the kind the network was trained on
 _UNTRAINED_SEED = 1
@@ -138,26 +137,6 @@ def open_trained(run: str | Path, skies: Iterable[int] = ()) -> Trained:
         InputError: there is none.
     """
     model, state = load_model(run)
-    config = config_from_table(state.table, source=str(run))
-    known, found, notes = frozenset(skies), set(), []
-    for path in config.data.cutouts:
-        try:
-            found |= set(_seeds(Path(path).resolve()))
-        except InputError:
-            notes.append(f"{path} is gone; its sky is not known")
-    return Trained(model, state, state.sha256(), known | found, () if known else tuple(notes))
-
-
-def _seeds(path: Path) -> Iterator[int]:
-    """Give the seeds of a mock sky, or of those in a folder.
-
-    Raises:
-        InputError: nothing there that can be read.
-    """
-    files = sorted(path.glob("*.h5")) if path.is_dir() else [path]
-    if not files:
-        raise InputError(f"{path}: no cutout files here")
-    for file in files:
-        seed = open_hdf5(file).attrs.get("seed")
-        if seed is not None:
-            yield int(seed)
+    known, (found, gone) = frozenset(skies), mock_skies(state)
+    notes = [] if known else [f"{path} is gone; its sky is not known" for path in gone]
+    return Trained(model, state, state.sha256(), known | set(found), tuple(notes))

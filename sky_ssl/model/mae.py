@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from sky_ssl.model.blocks import initialise, make_blocks, run_blocks
-from sky_ssl.model.encoder import Encoder, central_places, sincos_positions
+from sky_ssl.model.encoder import Encoder, sincos_positions
 from sky_ssl.model.simmim import Decoded, SimMIM
 
 
@@ -75,7 +75,7 @@ class MAE(SimMIM):
         tokens = self.encoder(patches, mask, sky, keep)
         pool, visible = self.encoder.pool, self.encoder.places(tokens)
         pooled = None if pool is None else pool(visible)
-        central = torch.isin(keep, central_places(self.config).to(keep.device))  # (B, K)
+        central = torch.isin(keep, self.central)  # (B, K)
         count = central.sum(dim=1, keepdim=True)
         middle = (visible * central[..., None]).sum(dim=1) / count.clamp(min=1)
         return Decoded(self.decoder(tokens, keep), pooled, middle, count[:, 0] > 0)

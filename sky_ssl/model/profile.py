@@ -90,8 +90,9 @@ def measured_profile(
         where at least half of a ring has data.
     """
     with torch.autocast(pixels.device.type, enabled=False):
-        values = pixels.float().flatten(2)  # (B, C, H W)
-        there = values.isfinite().float()
+        # the variance of a bright ring is a small difference of large numbers
+        values, rings = pixels.double().flatten(2), rings.double()  # (B, C, H W)
+        there = values.isfinite().double()
         values = torch.nan_to_num(values, 0.0, 0.0, 0.0)
         n = there @ rings.T  # (B, C, R)
         total, squares = values @ rings.T, values.square() @ rings.T
@@ -100,7 +101,7 @@ def measured_profile(
         scatter = (squares / at_least_one - mean.square() - 1) * (at_least_one / 2).sqrt()
         found = torch.stack([total / at_least_one.sqrt(), scatter], dim=1)  # (B, 2, C, R)
         known = (n >= _KNOWN * rings.sum(dim=1))[:, None].expand_as(found)
-        target = torch.asinh(found.clamp(-1e30, 1e30) / _SOFTENING)
+        target = torch.asinh(found / _SOFTENING).float()
         return target.flatten(1), (known & target.isfinite()).flatten(1)
 
 
@@ -120,5 +121,5 @@ def profile_pixels(config: ModelConfig, mask: torch.Tensor) -> torch.Tensor:
     if config.objective == "mae":
         return mask.float().mean(dim=(1, 2, 3)) * pixels
     hidden = (config.mask_ratio_min + config.mask_ratio_max) / 2
-    hidden += (1 - hidden) * config.hide_band / C
+    hidden += (1 - hidden) * (config.hide_band / C if C > 1 else 0)
     return torch.full((B,), hidden * pixels, device=mask.device)

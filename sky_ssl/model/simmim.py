@@ -44,6 +44,8 @@ class SimMIM(nn.Module):
         self.decoder: nn.Module = self._make_decoder()
         self.pool_decoder = PoolDecoder(self.encoder) if config.pool_weight else None
         n_bands, width = self.encoder.n_bands, self.encoder.width
+        self.central: torch.Tensor
+        self.register_buffer("central", central_places(config), persistent=False)
         self.profile = ProfileHead(config, n_bands, width) if config.profile_weight else None
 
     def _make_decoder(self) -> nn.Module:
@@ -111,7 +113,7 @@ class SimMIM(nn.Module):
         tokens = self.encoder.places(self.encoder(patches, mask, sky))
         pool = self.encoder.pool
         values = self.decoder(tokens).unflatten(-1, (self.encoder.n_bands, -1))
-        middle = tokens[:, central_places(self.config).to(tokens.device)].mean(dim=1)
+        middle = tokens[:, self.central].mean(dim=1)
         return Decoded(values, None if pool is None else pool(tokens), middle)
 
     def forward(
@@ -136,7 +138,9 @@ class SimMIM(nn.Module):
         if self.profile is not None and decoded.middle is not None:
             pixels = self.encoder.scaling.in_sigma(images)
             profile = self.profile(decoded.middle, pixels, decoded.seen)
-            counts_as = profile_pixels(self.config, mask)
+            # like the pixels beside it, as far as there are data
+            known = (~patches.isnan()).float().mean(dim=(1, 2, 3))
+            counts_as = profile_pixels(self.config, mask) * known
             loss = loss + self.config.profile_weight * (counts_as * profile).sum()
         if self.pool_decoder is not None and decoded.pooled is not None:
             from_pool = self.pool_decoder(decoded.pooled)

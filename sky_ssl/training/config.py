@@ -149,16 +149,9 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """
     file = Path(path)
     table = _read(file)
+    if (file.parent / "checkpoint").is_dir():  # a run's own, perhaps of an earlier version
+        table = stored_table(table)
     return config_from_table(table, parse_overrides(overrides), source=str(file))
-
-
-def load_stored(path: str | Path) -> Config:
-    """Read the TOML configuration that a run wrote, perhaps with an earlier version.
-
-    Raises:
-        InputError: as `load_config`.
-    """
-    return config_from_table(stored_table(_read(Path(path))), source=str(path))
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from sky_ssl.model.embedding import TokenStatistics, token_statistics
 from sky_ssl.model.simmim import SimMIM
 from sky_ssl.sky.cutouts import CutoutInfo
 from sky_ssl.training import checkpoint
-from sky_ssl.training.config import Config, config_table, load_stored
+from sky_ssl.training.config import Config, config_table, load_config
 from sky_ssl.training.data import Source
 
 # Settings that another start must share, since the weights or the order of the data hang on them.
@@ -180,7 +180,7 @@ def prepare_run(run: Path, config: Config) -> Path | None:
     file, found = run / "config.toml", checkpoint.find_checkpoint(run)
     table = config_table(config)
     if found is not None and file.exists():
-        before = config_table(load_stored(file))
+        before = config_table(load_config(file))
         for section, names in _FIXED.items():
             for name in names or table[section]:
                 old, new = before[section].get(name), table[section].get(name)

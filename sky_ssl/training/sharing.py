@@ -15,6 +15,7 @@ import tomli_w
 
 from sky_ssl import __version__
 from sky_ssl.errors import InputError
+from sky_ssl.sky.hdf5part import open_hdf5
 from sky_ssl.training import checkpoint
 from sky_ssl.training.checkpointfolder import Checkpoint, read_checkpoint
 from sky_ssl.training.log import read_metrics
@@ -50,30 +51,14 @@ def share_model(run: str | Path, out: str | Path, words: Words) -> dict[str, Any
     """
     source, target = Path(run), Path(out)
     model, state = checkpoint.load_model(source)
-    if target.exists() and any(target.iterdir()) and not (target / "checkpoint").is_dir():
-        raise InputError(f"{target}: holds something else; name a new folder")
-    home = source if (source / "config.toml").is_file() else state.folder.parent.parent
-    records = read_metrics(home)
+    _check_place(target, state.folder)
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     shutil.rmtree(partial, ignore_errors=True)
-    folder = partial / "checkpoint" / state.folder.name
-    folder.mkdir(parents=True)
-    for stem in _SHARED:
-        if (file := state.folder / f"{stem}.safetensors").is_file():
-            shutil.copyfile(file, folder / file.name)
-    record = json.loads((state.folder / "state.json").read_text(encoding="utf-8"))
-    record["config"] = table = without_paths(record["config"])
-    (folder / "state.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    (partial / "config.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
-    shown = [r for r in records if r.get("step", 0) <= state.step]
-    lines = "".join(json.dumps(r) + "\n" for r in shown)
-    (partial / "metrics.jsonl").write_text(lines, encoding="utf-8")
-    card = card_of(model.describe(), state, words, shown)
-    if shown:
-        (partial / "training.png").write_bytes(_curves(shown, words.name, model.describe()))
-    (partial / CARD).write_text(card, encoding="utf-8")
-    read_checkpoint(folder)  # what is given away can be read
-    _replace(partial, target)
+    try:
+        _write_all(partial, model.describe(), state, words)
+        _replace(partial, target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     files = sorted(p for p in target.rglob("*") if p.is_file())
     return {
         "path": str(target),
@@ -82,6 +67,73 @@ def share_model(run: str | Path, out: str | Path, words: Words) -> dict[str, Any
         "bytes": sum(p.stat().st_size for p in files),
         "files": [str(p.relative_to(target)) for p in files],
     }
+
+
+def _check_place(target: Path, source: Path) -> None:
+    """Refuse to write over anything but a model that was shared before.
+
+    Args:
+        target: the folder to write.
+        source: the checkpoint that is shared.
+    """
+    if target.exists() and not target.is_dir():
+        raise InputError(f"{target}: a file; name a new folder")
+    if source.resolve().is_relative_to(target.resolve()):
+        raise InputError(f"{target}: holds the run itself; name a new folder")
+    if target.is_dir() and any(target.iterdir()):
+        shared = (target / CARD).is_file() and (target / "checkpoint").is_dir()
+        if not shared or any(target.glob("checkpoint/*/optimizer.safetensors")):
+            raise InputError(f"{target}: holds something else; name a new folder")
+
+
+def _write_all(partial: Path, what: str, state: Checkpoint, words: Words) -> None:
+    """Write all files of the folder."""
+    folder = partial / "checkpoint" / state.folder.name
+    folder.mkdir(parents=True)
+    for stem in _SHARED:
+        if (file := state.folder / f"{stem}.safetensors").is_file():
+            shutil.copyfile(file, folder / file.name)
+    record = json.loads((state.folder / "state.json").read_text(encoding="utf-8"))
+    record["mock_skies"] = mock_skies(state)[0]
+    record["config"] = table = without_paths(record["config"])
+    (folder / "state.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    (partial / "config.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
+    shown = [r for r in read_metrics(_home(state.folder)) if r.get("step", 0) <= state.step]
+    lines = "".join(json.dumps(r) + "\n" for r in shown)
+    (partial / "metrics.jsonl").write_text(lines, encoding="utf-8")
+    if shown:
+        (partial / "training.png").write_bytes(_curves(shown, words.name, what))
+    (partial / CARD).write_text(card_of(what, state, words, shown), encoding="utf-8")
+    read_checkpoint(folder)  # what is given away can be read
+
+
+def _home(folder: Path) -> Path:
+    """Give the run directory that a checkpoint lies in."""
+    return folder.parent.parent if folder.parent.name == "checkpoint" else folder
+
+
+def mock_skies(state: Checkpoint) -> tuple[list[int], list[str]]:
+    """Find the seeds of the mock skies that a model was trained on.
+
+    Returns:
+        The seeds, and the files of its training that are gone, whose skies are not known. A model
+        that was shared keeps the seeds, so that none of its files is looked for.
+    """
+    record = json.loads((state.folder / "state.json").read_text(encoding="utf-8"))
+    if "mock_skies" in record:
+        return [int(seed) for seed in record["mock_skies"]], []
+    seeds, gone = set(), []
+    for name in state.table.get("data", {}).get("cutouts", ()):
+        path = Path(name)
+        files = sorted(path.glob("*.h5")) if path.is_dir() else [path]
+        try:
+            found = [open_hdf5(file.resolve()).attrs.get("seed", -1) for file in files]
+        except InputError:
+            found = []
+        seeds |= {int(seed) for seed in found if int(seed) >= 0}
+        if not found:
+            gone.append(str(name))
+    return sorted(seeds), gone
 
 
 def _replace(partial: Path, target: Path) -> None:
@@ -100,6 +152,8 @@ def without_paths(table: dict[str, Any]) -> dict[str, Any]:
     for section, name in _PATHS:
         if name in result.get(section, {}):
             result[section][name] = [Path(path).name for path in result[section][name]]
+    if isinstance(result.get("survey"), str):
+        result["survey"] = Path(result["survey"]).name
     return result
 
 

@@ -106,6 +106,30 @@ def test_pixels_that_a_profile_counts_as() -> None:
     assert profile_pixels(config, mask).tolist() == pytest.approx([hidden * 1024] * 2)
     mae = ModelConfig(image_size=16, objective="mae")
     assert profile_pixels(mae, mask).tolist() == pytest.approx([0, 256])
+    assert profile_pixels(config, mask[:, :1]).tolist() == pytest.approx([0.25 * 256] * 2)
+
+
+def test_bright_rings_have_an_exact_scatter() -> None:
+    """The small difference of large squares: a constant of 1e5 has less scatter than noise."""
+    rings = ring_masks(64)
+    _, scatter = split(measured_profile(torch.full((1, 1, 64, 64), 1e5), rings)[0], 1)
+    expected = torch.asinh(-((rings.sum(dim=1) / 2) ** 0.5) / 2)
+    torch.testing.assert_close(scatter[0, 0], expected, rtol=1e-3, atol=1e-3)
+
+
+def test_missing_data_do_not_weigh_the_profile_up(small_model: Make) -> None:
+    """Per pixel with data, an image of which two of three bands are missing counts no more."""
+    images = torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(2))
+    mask = torch.rand(4, 3, 4, 4, generator=torch.Generator().manual_seed(3)) < 0.5
+    plain, weighted = small_model(profile_weight=0), small_model()
+    weighted.load_state_dict(plain.state_dict(), strict=False)
+    torch.nn.init.zeros_(weighted.profile.values.weight)
+    share = []
+    for missing in (0, 2):
+        images[:, :missing] = torch.nan
+        (with_it, count), (without, _) = weighted(images, mask), plain(images, mask)
+        share.append(float((with_it - without).detach() / count))
+    assert share[1] == pytest.approx(share[0], rel=0.25)
 
 
 def test_mae_foretells_from_the_central_tokens_it_sees() -> None:

@@ -17,7 +17,13 @@ from sky_ssl.model.mae import MAE
 from sky_ssl.sky.cutouts import CutoutInfo, CutoutWriter
 from sky_ssl.sky.cutoutset import open_cutouts
 from sky_ssl.training.checkpoint import find_checkpoint, load_model
-from sky_ssl.training.config import Config, config_from_table, config_table, stored_table
+from sky_ssl.training.config import (
+    Config,
+    config_from_table,
+    config_table,
+    load_config,
+    stored_table,
+)
 from sky_ssl.training.data import CutoutSource, placed_batches
 from sky_ssl.training.log import read_metrics
 from sky_ssl.training.order import BatchOrder
@@ -192,3 +198,18 @@ def test_runs_of_an_earlier_version_have_no_profile() -> None:
     assert config_from_table(stored_table(before)).model.profile_weight == 0
     assert config_from_table(before).model.profile_weight == 1
     assert config_from_table(stored_table(config_table(Config()))) == Config()
+
+
+def test_a_run_of_an_earlier_version_goes_on(cutouts: Path, tmp_path: Path) -> None:
+    """From its own configuration or from that it began with, without the profile."""
+    run = train(cutouts, tmp_path / "old", "--model.profile_weight", "0", "--train.steps", "6")
+    for file in (run / "config.toml", *run.glob("checkpoint/*/state.json")):
+        kept = [line for line in file.read_text().splitlines() if "profile_weight" not in line]
+        file.write_text("\n".join(kept) + "\n")
+    assert load_config(run / "config.toml").model.profile_weight == 0
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), str(run / "config.toml"), "--out", str(run),
+         "--train.steps", "12"], capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert len(losses(run)) == 12

@@ -1,6 +1,7 @@
 """Models to give away: what is in the folder, and what is not."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from sky_ssl.model.config import ModelConfig
 from sky_ssl.model.embedding import embed, token_statistics
 from sky_ssl.model.simmim import SimMIM
 from sky_ssl.sky.cutouts import CutoutInfo
+from sky_ssl.sky.mock import write_mock
 from sky_ssl.training import checkpoint
 from sky_ssl.training.config import Config, DataConfig, config_table
-from sky_ssl.training.sharing import Words, share_model
+from sky_ssl.training.sharing import Words, mock_skies, share_model
 
 INFO = CutoutInfo("test", ("g", "r"), 0.2, (30.0, 27.0), (1.0, 2.0))
 WORDS = Words("tiny", "For tests.\n", "MIT", "python train.py tiny.toml --out run")
@@ -86,6 +88,33 @@ def test_an_older_model_is_replaced_and_nothing_else(run: Path, tmp_path: Path) 
     with pytest.raises(InputError, match="holds something else"):
         share_model(run, tmp_path / "mine", WORDS)
     assert (tmp_path / "mine" / "thesis.tex").read_text() == "precious"
+
+
+def test_no_run_is_written_over(run: Path, tmp_path: Path) -> None:
+    """Neither another, nor the one that is shared, nor a folder around it, nor a file."""
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    (other / "README.md").write_text("my notes")
+    before = sorted(p.name for p in tmp_path.rglob("*"))
+    for target in (other, run, tmp_path, run / "config.toml"):
+        with pytest.raises(InputError, match="name a new folder"):
+            share_model(run, target, WORDS)
+    assert sorted(p.name for p in tmp_path.rglob("*")) == before
+
+
+def test_the_mock_skies_it_was_trained_on_go_along(run: Path, tmp_path: Path) -> None:
+    """Their seeds, while the files are there; so that it is never measured on one of them."""
+    skies = tmp_path / "skies"
+    skies.mkdir()
+    for seed in (5, 6):
+        write_mock(skies / f"{seed}.h5", 4, seed=seed, workers=1)
+    state = checkpoint.load_model(run)[1]
+    assert mock_skies(state) == ([], ["/home/somebody/secret/skies"])
+    file = state.folder / "state.json"
+    file.write_text(file.read_text().replace("/home/somebody/secret/skies", str(skies)))
+    share_model(run, tmp_path / "tiny", WORDS)
+    shutil.rmtree(skies)
+    assert mock_skies(checkpoint.load_model(tmp_path / "tiny")[1]) == ([5, 6], [])
 
 
 def test_the_command(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
