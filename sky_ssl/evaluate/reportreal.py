@@ -26,7 +26,8 @@ def pictures_section(evidence: Mapping[str, Any]) -> list[str]:
     return [
         "## Real galaxies: EFIGI",
         f"{found['pictures']:,} colour pictures with expert types (Baillard et al. 2011), scored "
-        "in five folds; intervals are of a bootstrap of the galaxies, gains in the same draws.",
+        "in five folds; the network has seen them without their labels. Intervals are of a "
+        "bootstrap of the galaxies, gains in the same draws.",
         table(head, rows),
     ]
 
@@ -76,6 +77,8 @@ def needle_section(evidence: Mapping[str, Any]) -> list[str]:
         rows.append(row)
     return [
         "## What moves the needle",
-        "What was tried, with its gain over the setting before in brackets; what won is in bold.",
+        "What was tried, one thing at a time, on development skies that nothing else here is "
+        "reported on. In brackets the gain over the first row, in the same draws; after ± the "
+        "standard error over draws, without the luck of a training. The default is in bold.",
         table(["", "what", *map(escaped, figures)], rows),
     ]
