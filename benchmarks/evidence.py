@@ -78,7 +78,7 @@ def real_evidence(args: argparse.Namespace) -> dict[str, Any]:
         said = {"run": _hash_of(args.tile_run), "data": Path(args.tile).name, "rows": list(rows)}
         measure = lambda: hidden_band.measure(args.tile, args.tile_run, turns=8, rows=rows)  # noqa: E731
         found["tile"] = _once(args.out, Key("tile", "hidden-band", said), measure)
-    if args.needle and Path(args.needle).is_file():
+    if args.needle:
         found["needle"] = read_needle(args.needle)
     return found
 
