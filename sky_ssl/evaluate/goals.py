@@ -26,8 +26,9 @@ class Goal:
     item: int  # 1 to 5
     what: str
     goal: str
-    reached: str  # with its error or range
+    reached: str  # by embeddings as they are made by default, with its error or range
     verdict: str  # "reached", "not reached" or "not measured", perhaps with a remark
+    averaged: str = "–"  # the same, of embeddings averaged over turns
     prototype: str = "–"
     ceiling: str = "–"
     fitted: str = "–"  # the best network fitted on as many labels
@@ -47,10 +48,13 @@ def goals(evidence: Evidence) -> list[Goal]:
     ]
 
 
-def main_features(evidence: Evidence) -> str:
-    """Name the features that are judged: embeddings averaged over turns where these were made."""
-    turns = evidence["settings"]["turns"]
-    return f"trained, {turns} turns" if turns > 1 else "trained"
+MAIN = "trained"
+"""The features that are judged: embeddings as `sky-ssl embed` makes them by default."""
+
+
+def averaged_features(evidence: Evidence) -> str:
+    """Name the embeddings that are averaged over turns, shown beside those that are judged."""
+    return f"trained, {evidence['settings']['turns']} turns"
 
 
 def at(evidence: Evidence, *path: str) -> Any:
@@ -90,7 +94,7 @@ def best_of(table: Any, names: tuple[str, ...], *path: str) -> tuple[str, Figure
 
 def _few_shot(e: Evidence, task: str, figure: str, goal: float, prototype: str) -> Goal:
     table = at(e, "presets", PRESET, "fewshot", task)
-    found = at(table, main_features(e), "200", figure)
+    found = at(table, MAIN, "200", figure)
     ceiling = best_of(at(e, "presets", PRESET, "ceiling", task), FITTED, figure)
     fitted = best_of(table, FITTED, "200", figure)
     against = "look-alikes" if task == "B" else "all others"
@@ -100,6 +104,7 @@ def _few_shot(e: Evidence, task: str, figure: str, goal: float, prototype: str) 
         what=f"dwarfs against {against}, 200 labels: {name}",
         goal=f"{goal:.2f}",
         reached=_said(found),
+        averaged=_said(at(table, averaged_features(e), "200", figure)),
         verdict=verdict_of(found, goal),
         prototype=prototype,
         ceiling=_named(ceiling),
@@ -131,8 +136,8 @@ def _why(found: Figure | None, goal: float, ceiling: tuple[str, Figure] | None) 
 
 
 def _search(e: Evidence) -> Goal:
-    table = at(e, "presets", PRESET, "search", main_features(e))
-    found = at(table, "whitened", "5", "25")
+    search = at(e, "presets", PRESET, "search")
+    table, found = at(search, MAIN), at(search, MAIN, "whitened", "5", "25")
     others = [
         f"{what}: {_said(at(table, scoring, '5', '25'), 1, 25)}"
         for scoring, what in (
@@ -146,6 +151,7 @@ def _search(e: Evidence) -> Goal:
         what="search: dwarfs among the 25 nearest to 5 exemplars",
         goal="23",
         reached=_said(found, 1, 25),
+        averaged=_said(at(search, averaged_features(e), "whitened", "5", "25"), 1, 25),
         verdict=verdict_of(found, 23 / 25),
         prototype="20",
         note=f"As `sky-ssl search` does without options; {'; '.join(others)}." if others else "",
@@ -154,7 +160,7 @@ def _search(e: Evidence) -> Goal:
 
 def _redshift(e: Evidence) -> Goal:
     table = at(e, "presets", PRESET, "fewshot", "Z")
-    found = at(table, main_features(e), "all", "r2")
+    found = at(table, MAIN, "all", "r2")
     trees = at(table, "photometry, trees", "all", "r2")
     ceiling = best_of(at(e, "presets", PRESET, "ceiling", "Z"), FITTED, "r2")
     note = _why(found, 0.80, ceiling)
@@ -165,6 +171,7 @@ def _redshift(e: Evidence) -> Goal:
         what="redshift from a linear probe, all spectra of the training half: R2",
         goal="0.80",
         reached=_said(found),
+        averaged=_said(at(table, averaged_features(e), "all", "r2")),
         verdict=verdict_of(found, 0.80),
         prototype="0.69",
         ceiling=_named(ceiling),

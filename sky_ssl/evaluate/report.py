@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sky_ssl.evaluate.goals import Evidence, Goal, at, goals, main_features
+from sky_ssl.evaluate.goals import Evidence, Goal, at, goals
 from sky_ssl.evaluate.parts import write_whole
 from sky_ssl.evaluate.reportreal import needle_section, pictures_section, tile_section
 from sky_ssl.evaluate.tables import cell, escaped, table
@@ -39,7 +39,11 @@ def write_report(path: str | Path, evidence: Evidence) -> None:
 
 def report(evidence: Evidence) -> str:
     """Lay out the results."""
-    parts = ["# Results", *_opening(evidence), *goal_section(goals(evidence))]
+    parts = [
+        "# Results",
+        *_opening(evidence),
+        *goal_section(goals(evidence), evidence["settings"]["turns"]),
+    ]
     for preset, found in evidence["presets"].items():
         about = _PRESETS.get(preset, "")
         parts += [f"## Mock sky `{preset}`" + (f": {about}" if about else "")]
@@ -76,36 +80,32 @@ def _listed(values: list[Any]) -> str:
     return ", ".join(map(str, values))
 
 
-def goal_section(found: list[Goal]) -> list[str]:
+def goal_section(found: list[Goal], turns: int) -> list[str]:
     """Lay out the goals, and say in words which are reached."""
     rows = [
-        [
-            str(g.item),
-            g.what,
-            g.goal,
-            g.reached,
-            g.prototype,
-            g.fitted,
-            g.ceiling,
-            f"**{g.verdict}**",
-        ]
+        [str(g.item), g.what, g.goal, g.reached, g.averaged]
+        + [g.prototype, g.fitted, g.ceiling, f"**{g.verdict}**"]
         for g in found
     ]
-    head = ["", "figure", "goal", "reached", "prototype", "fitted network", "ceiling", "verdict"]
+    head = ["", "figure", "goal", "reached", f"{turns} turns"]
+    head += ["prototype", "fitted network", "ceiling", "verdict"]
     parts = ["## What was to be shown", table(head, rows)]
     parts.append(
-        "Reached: embeddings and a linear probe. Fitted network: the best of those fitted on as "
-        "many labels. Ceiling: the best supervised network with all labels of another sky."
+        "Reached: embeddings as `sky-ssl embed` makes them, and a linear probe; this is what is "
+        f"judged. Beside it the same, averaged over {turns} orientations. Fitted network: the "
+        "best of those fitted on as many labels. Ceiling: the best supervised network with all "
+        "labels of another sky."
     )
     for word in ("reached", "not reached", "not measured"):
         mine = [g for g in found if g.verdict.partition(",")[0] == word]
         if mine:
-            items = [
-                f"- {g.what}{': ' + g.verdict if ',' in g.verdict else ''}. {g.note}".strip()
-                for g in mine
-            ]
-            parts += [f"{word.capitalize()}:", "\n".join(items)]
+            parts += [f"{word.capitalize()}:", "\n".join(map(_in_words, mine))]
     return parts
+
+
+def _in_words(goal: Goal) -> str:
+    remark = f": {goal.verdict}" if "," in goal.verdict else ""
+    return f"- {goal.what}{remark}. {goal.note}".strip()
 
 
 def _about_skies(e: Evidence, preset: Mapping[str, Any]) -> list[str]:
@@ -225,7 +225,7 @@ def _closing(e: Evidence) -> list[str]:
     return [
         "## How it was measured",
         f"{s['objects']:,} objects a sky; {s['repeats']} draws of up to 200 labels and half as "
-        f"many of more; embeddings judged: {main_features(e)}. Penalties of probes are chosen by "
+        f"many of more. Penalties of probes are chosen by "
         f"folds within the labels. Networks are fitted on {_listed(s['fit_labels'])} labels, "
         f"{s['fit_draws']} draws, one sky each, a fifth of the labels kept to stop early. Ceiling: "
         f"{s['ceiling_objects']:,} cutouts of the sky of seed {s['ceiling_seed']}. "
