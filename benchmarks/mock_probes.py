@@ -146,11 +146,11 @@ def main() -> int:
         print(f"mock_probes.py: {error}", file=sys.stderr)
         return 2
     print(f"{result['model']}; mock skies {args.seeds}, {args.repeats} draws each")
-    print(f"{'':12}" + "".join(f"{figure:>22}" for figure in FIGURES))
+    print(f"{'':12}" + "".join(f"{figure:>25}" for figure in FIGURES))
     for name, figures in result["table"].items():
         cells = [figures[figure] for figure in FIGURES]
         texts = [f"{c['mean']:.3f} ({c['low']:.3f}-{c['high']:.3f})" for c in cells]
-        print(f"{name:12}" + "".join(f"{text:>22}" for text in texts))
+        print(f"{name:12}" + "".join(f"{text:>25}" for text in texts))
     if args.json:
         args.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return 0

@@ -83,8 +83,10 @@ def _listed(values: list[Any]) -> str:
 def goal_section(found: list[Goal], turns: int) -> list[str]:
     """Lay out the goals, and say in words which are reached."""
     rows = [
-        [str(g.item), g.what, g.goal, g.reached, g.averaged]
-        + [g.prototype, g.fitted, g.ceiling, f"**{g.verdict}**"]
+        [
+            *(str(g.item), g.what, g.goal, g.reached, g.averaged),
+            *(g.prototype, g.fitted, g.ceiling, f"**{g.verdict}**"),
+        ]
         for g in found
     ]
     head = ["", "figure", "goal", "reached", f"{turns} turns"]
