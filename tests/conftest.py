@@ -1,6 +1,8 @@
 """Fixtures that many tests share."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,3 +20,11 @@ def realsky() -> Path:
     if not REALSKY.is_dir():
         pytest.skip("no real survey images beside this checkout (../shared/realsky)")
     return REALSKY
+
+
+@pytest.fixture(autouse=True)
+def _main_module_stays() -> Iterator[None]:
+    """A page that is run in a test becomes `__main__`, which other processes would run again."""
+    before = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = before
