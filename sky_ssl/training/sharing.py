@@ -148,7 +148,7 @@ def _replace(partial: Path, target: Path) -> None:
 
 def without_paths(table: dict[str, Any]) -> dict[str, Any]:
     """Give a configuration (nested tables) that names data by its last name alone."""
-    result = {n: dict(v) if isinstance(v, dict) else v for n, v in table.items()}
+    result: dict[str, Any] = {n: dict(v) if isinstance(v, dict) else v for n, v in table.items()}
     for section, name in _PATHS:
         if name in result.get(section, {}):
             result[section][name] = [Path(path).name for path in result[section][name]]
