@@ -166,7 +166,7 @@ def card_of(what: str, state: Checkpoint, words: Words, records: list[dict[str, 
         words: what no file knows.
         records: of the training, for the curves and the last measurements.
     """
-    info, table = state.info, without_paths(state.table)
+    info, table, seeds = state.info, without_paths(state.table), mock_skies(state)[0]
     train, data = table.get("train", {}), table.get("data", {})
     images = state.step * int(train.get("batch_size", 0))
     rows = {
@@ -175,7 +175,8 @@ def card_of(what: str, state: Checkpoint, words: Words, records: list[dict[str, 
         "pixel scale": f"{info.pixel_scale:g} arcsec" if info.pixel_scale else "unknown",
         "zero points": " ".join(f"{z:g}" for z in info.zero_point or ()) or "unknown",
         "sky noise of the scaling": " ".join(f"{s:.4g}" for s in info.sky_sigma or ()),
-        "trained on": " ".join(map(str, (*data.get("cutouts", ()), *data.get("tiles", ())))),
+        "trained on": " ".join(map(str, (*data.get("cutouts", ()), *data.get("tiles", ()))))
+        + (f" (mock skies of seed {', '.join(map(str, seeds))})" if seeds else ""),
         "steps": f"{state.step:,} of {train.get('batch_size')} images ({images:,} views)",
         "weights (sha256)": f"`{state.sha256()}`",
         "licence": words.licence or "not stated",
