@@ -12,6 +12,7 @@ import pytest
 from astropy.io import fits
 from streamlit.testing.v1 import AppTest
 
+from app import darkroom
 from app.components.closeup_view import Closeup, contents
 from app.routes import SHELF
 from app.state import Chosen, State
@@ -167,8 +168,15 @@ def test_a_label_of_another_is_named_and_agreed_to(
     assert not at.exception
 
 
-def test_hidden_parts_need_a_model(open_page: Open, words: Words, own: Workspace) -> None:
-    """A sentence where there is none."""
+def test_hidden_parts_need_a_model(
+    open_page: Open,
+    words: Words,
+    own: Workspace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A sentence where there is none, not even the one that comes along."""
+    monkeypatch.setattr(darkroom, "MODELS", tmp_path)
     at = inspect(open_page, own, "Hidden")
     assert "No trained model here" in words(at)
     assert not len(at.get("image"))

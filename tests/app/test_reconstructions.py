@@ -9,6 +9,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from app import darkroom
 from app.state import Darkroom
 from sky_ssl.errors import InputError
 from sky_ssl.explore.hiding import (
@@ -146,9 +147,15 @@ def test_random_objects_are_the_same_for_a_seed() -> None:
 
 
 def test_the_page_says_what_is_missing(
-    open_page: Open, words: Words, tmp_path: Path, workspace: Workspace
+    open_page: Open,
+    words: Words,
+    tmp_path: Path,
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """No model; no cutouts."""
+    """Cutouts, and with none that come along, a model."""
+    assert "No cutouts in this workspace yet" in words(open_page(tmp_path, "reconstructions"))
+    monkeypatch.setattr(darkroom, "MODELS", tmp_path)
     assert "No trained model in this workspace yet" in words(open_page(tmp_path, "reconstructions"))
 
 
