@@ -84,19 +84,20 @@ def goal_section(found: list[Goal], turns: int) -> list[str]:
     """Lay out the goals, and say in words which are reached."""
     rows = [
         [
-            *(str(g.item), g.what, g.goal, g.reached, g.averaged),
+            *(str(g.item), g.what, g.goal, g.reached),
+            *([g.averaged] if turns > 1 else []),
             *(g.prototype, g.fitted, g.ceiling, f"**{g.verdict}**"),
         ]
         for g in found
     ]
-    head = ["", "figure", "goal", "reached", f"{turns} turns"]
+    head = ["", "figure", "goal", "reached", *([f"{turns} turns"] if turns > 1 else [])]
     head += ["prototype", "fitted network", "ceiling", "verdict"]
     parts = ["## What was to be shown", table(head, rows)]
+    beside = f"Beside it the same, averaged over {turns} orientations. " if turns > 1 else ""
     parts.append(
         "Reached: embeddings as `sky-ssl embed` makes them, and a linear probe; this is what is "
-        f"judged. Beside it the same, averaged over {turns} orientations. Fitted network: the "
-        "best of those fitted on as many labels. Ceiling: the best supervised network with all "
-        "labels of another sky."
+        f"judged. {beside}Fitted network: the best of those fitted on as many labels. Ceiling: "
+        "the best supervised network with all labels of another sky."
     )
     for word in ("reached", "not reached", "not measured"):
         mine = [g for g in found if g.verdict.partition(",")[0] == word]
