@@ -215,6 +215,14 @@ def _tile(e: Evidence) -> Goal:
         f"Against a regression on the 5 x 5 pixels around it is above in "
         f"{sum(g > 0 for g in wide.values())} of {len(wide)}."
     )
+    for in_bands, stricter in at(e, "tile", "tables").items():
+        rows = stricter["bands"].values()
+        if in_bands != "1" and all("model" in row for row in rows):
+            higher = sum(row["model"] > row["linear"] for row in rows)
+            note += (
+                f" On pixels that stand out in at least {in_bands} other bands it is above the "
+                f"linear regression in {higher} of {len(rows)}."
+            )
     return Goal(
         item=5,
         what=what,

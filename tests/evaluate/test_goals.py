@@ -69,3 +69,9 @@ def test_real_images_are_judged_by_gains() -> None:
     assert dwarfs.verdict == "reached"
     assert tile.verdict == "not reached"
     assert tile.reached == "in 2 of 3 bands; least gain -0.100 (g)"
+    e["tile"]["tables"]["2"] = {
+        "bands": {name: {**row, "model": 0.9} for name, row in rows.items()}
+    }
+    assert (
+        "in at least 2 other bands it is above the linear regression in 3 of 3" in goals(e)[7].note
+    )
