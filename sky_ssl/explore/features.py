@@ -8,8 +8,6 @@ length) to .44, and R2 of the redshift from .59 to .65. Averages over patches, p
 vectors of others are left as they are.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -20,7 +18,6 @@ from sky_ssl.embedding.store import Embeddings
 SOFTNESS = 1.0
 """Where numbers bend, in standard deviations of the tokens; half of it and twice do as well."""
 _CACHE_BYTES = 1 << 20  # a block of this size stays in the cache of a core
-_MANY = 8  # blocks that are worth more than one thread
 
 
 def softened(values: npt.NDArray[np.floating], softness: float = SOFTNESS) -> npt.NDArray:
@@ -35,23 +32,14 @@ def softened(values: npt.NDArray[np.floating], softness: float = SOFTNESS) -> np
     """
     result = np.empty(values.shape, dtype=np.float32)
     step = max(1, _CACHE_BYTES // max(4 * values.shape[-1], 1))
-
-    def bend(start: int) -> None:
-        with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, len(values), step):
             x = values[start : start + step].astype(np.float32)
-            by = np.square(x / np.float32(softness))
-            by += 1
-            x /= np.sqrt(by, out=by)
-            x[~np.isfinite(by).all(axis=-1)] = np.nan
+            bend = np.square(x / np.float32(softness))
+            bend += 1
+            x /= np.sqrt(bend, out=bend)
+            x[~np.isfinite(bend).all(axis=-1)] = np.nan
             result[start : start + step] = x
-
-    starts = range(0, len(values), step)
-    if len(starts) < _MANY:
-        for start in starts:
-            bend(start)
-    else:
-        with ThreadPoolExecutor(os.cpu_count()) as threads:  # numpy lets go of the lock
-            list(threads.map(bend, starts))
     return result
 
 

@@ -12,7 +12,8 @@ from sky_ssl.progress import Progress
 Features = npt.NDArray[np.floating]
 Numbers = npt.NDArray[np.float64]
 
-BLOCK_ROWS = 16_384
+BLOCK_ROWS = 4096
+"""Rows at once; of more, the memory of a block is given back to the system and asked for anew."""
 _FAR = 1000.0  # deviations between a feature's mean and zero where float32 gets too coarse
 
 
