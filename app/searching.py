@@ -17,13 +17,11 @@ from app import cache, objects, state
 from app.routes import SHELF, View
 from sky_ssl.errors import InputError
 from sky_ssl.explore.dataset import DataSet
+from sky_ssl.explore.expanding import COUNT
 from sky_ssl.explore.queries import Exemplars, exemplars_of_rows, join
 from sky_ssl.explore.search import Results
 from sky_ssl.figures.thumbnail import colour_jpeg
 from sky_ssl.workspace import MODELS
-
-EXPANDED = 20
-"""Best of a search that are added to its exemplars, where it is to be expanded."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def command(path: Path, query: Query) -> list[str]:
         words += ["--image", picture.name]
     if query.pictures:
         words += ["--run", query.pictures[0].run]
-    words += ["--expand", str(EXPANDED)] if query.expand else []
+    words += ["--expand", str(COUNT)] if query.expand else []
     return [*words, "--top", str(query.top)]
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 from app import cache, frame, panels, searching, state, words
 from app.components.exemplars_view import draw_exemplars
 from sky_ssl.errors import InputError
+from sky_ssl.explore.expanding import COUNT
 from sky_ssl.explore.finding import find_objects
 from sky_ssl.explore.rulefolder import new_rule_path
 from sky_ssl.explore.uploads import IMAGES
@@ -183,7 +184,7 @@ def results(query: searching.Query) -> None:
         query.expand,
         key="expand",
         on_change=expand,
-        help=f"Search again with the {searching.EXPANDED} best as exemplars too, each by its "
+        help=f"Search again with the {COUNT} best as exemplars too, each by its "
         "score. It finds more where most of them are right, and fewer where they are not.",
     )
     with button:

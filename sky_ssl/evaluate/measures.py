@@ -14,6 +14,7 @@ from sky_ssl.errors import InputError
 from sky_ssl.evaluate.fewshot import Fit, few_shot, linear_probe
 from sky_ssl.evaluate.retrieval import retrieve, unit_rows
 from sky_ssl.evaluate.testsky import Truth
+from sky_ssl.explore.expanding import COUNT
 from sky_ssl.explore.neighbours import normalised
 from sky_ssl.explore.whitening import AXES, POWER, fit_whitening
 from sky_ssl.probes.crossval import tune_values
@@ -26,9 +27,7 @@ Draws = dict[str, list[float]]
 
 PREVALENCE = 0.02
 """Share of dwarfs that average precision is given for."""
-EXPANDED = 20
-"""Best of a search that are added to its exemplars: `--expand` is good for 10 to 30."""
-SEARCH = {"axes": AXES, "power": POWER, "expand": EXPANDED}
+SEARCH = {"axes": AXES, "power": POWER, "expand": COUNT}
 """What a search depends on beside the features."""
 _LEAF = 20  # labels to one leaf of a tree, at most
 
@@ -197,7 +196,7 @@ def search_draws(
                     exemplars=count,
                     top=n,
                     repeats=repeats,
-                    expand=EXPANDED if scoring == "expanded" else 0,
+                    expand=COUNT if scoring == "expanded" else 0,
                 )
                 shares = found.setdefault(scoring, {}).setdefault(str(count), {})
                 shares[str(n)] = near.purity.tolist()

@@ -16,6 +16,8 @@ from sky_ssl.explore.similarity import Floats, Rows, Vectors, normalised
 
 POWER = 3.0
 """Of the score, in the weight of what was found."""
+COUNT = 20
+"""How many of the best to add where nobody says; 10 to 30 do as well."""
 ROUNDS = 2
 """Searches; from the first exemplars each time, with what the last one found."""
 

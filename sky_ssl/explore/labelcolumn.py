@@ -56,12 +56,15 @@ def as_numbers(values: pd.Series, task: str, notes: list[str]) -> npt.NDArray[np
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
-def sources_of(table: pd.DataFrame, column: str) -> pd.Series | None:
-    """Give where each label of a column is from, as its ledger or the column `source` says."""
+def bias_notes(table: pd.DataFrame, column: str, use: npt.NDArray[np.integer]) -> list[str]:
+    """Warn where labels of a column, the rows `use` of them, were picked and not drawn.
+
+    Where they are from is known from the ledger, or from the column `source`.
+    """
     known = table.attrs.get("sources", {})
     if column in known:
-        return pd.Series(known[column], index=table.index)
-    return table.get("source", None)
+        return biased_sources(pd.Series(known[column], index=table.index).iloc[use])
+    return biased_sources(table["source"].iloc[use]) if "source" in table else []
 
 
 def biased_sources(sources: pd.Series) -> list[str]:

@@ -17,9 +17,8 @@ from sky_ssl.errors import InputError
 from sky_ssl.explore.labelcolumn import (
     as_classes,
     as_numbers,
-    biased_sources,
+    bias_notes,
     kinds_of,
-    sources_of,
     task_of,
 )
 from sky_ssl.explore.matching import match_objects
@@ -148,9 +147,7 @@ def read_labels(
             f"{source}: no object with a value of {targets[0]!r} is among the {len(objects)} "
             "cutouts"
         )
-    sources = sources_of(frame, targets[0])
-    if sources is not None:
-        notes += biased_sources(sources.iloc[use])
+    notes += bias_notes(frame, targets[0], use)
     ra, dec = _positions(objects, frame, rows)
     single = values[use, 0]
     use = use[one_each(rows[use], single, ra[use], dec[use], task, notes)]

@@ -17,9 +17,8 @@ from sky_ssl.explore.features import features_of
 from sky_ssl.explore.labelcolumn import (
     as_classes,
     as_numbers,
-    biased_sources,
+    bias_notes,
     kinds_of,
-    sources_of,
     task_of,
 )
 from sky_ssl.explore.matching import match_objects, read_objects
@@ -97,9 +96,7 @@ def load_problem(
             f"{labels}: no object with a value of {column!r} is among the {len(e.id)} of "
             f"{embeddings} (by id, or within {radius_arcsec:g} arcsec)"
         )
-    sources = sources_of(table, column)
-    if sources is not None:
-        notes += biased_sources(sources.iloc[use])
+    notes += bias_notes(table, column, use)
     ra, dec = _positions(e, table, match.rows)
     rows, y, ra, dec = match.rows[use], y[use], ra[use], dec[use]
     keep = one_each(rows, y, ra, dec, task, notes)
