@@ -218,9 +218,10 @@ def test_labels_that_were_picked_are_named_as_biased(
     table = pd.read_csv(sky[1]).head(200)
     ledger = Ledger(tmp_path / "labels.db")
     ids, kinds = table["id"].tolist(), (table["kind"] == "dwarf").map({True: "yes", False: "no"})
+    # drawn first and picked later: the newest label does not hide that the object was drawn
+    ledger.label(ids[:50], kinds.tolist()[:50], task="both", origin=Origin("bob", "audit"))
     for task, source in (("picked", "lasso"), ("drawn", "audit"), ("both", "lasso")):
         ledger.label(ids, kinds.tolist(), task=task, origin=Origin("ann", source))
-    ledger.label(ids[:50], kinds.tolist()[:50], task="both", origin=Origin("bob", "audit"))
     ledger.close()
     said = {}
     for task in ("picked", "drawn", "both"):

@@ -48,6 +48,7 @@ def test_half_whitened_axes_keep_the_root_of_their_deviation() -> None:
     values = survey()
     full, half, none = (fit_whitening(values, 4, 10, p).apply(values) for p in (1, 0.5, 0))
     np.testing.assert_array_equal(fit_whitening(values, 4, 10).apply(values), half)
+    np.testing.assert_array_equal(none, fit_whitening(values, 4, 10).axes.project(values))
     np.testing.assert_allclose(half.std(axis=0), none.std(axis=0) ** 0.5, rtol=1e-3)
     np.testing.assert_allclose(half**2, full * none, atol=1e-4)
 
