@@ -100,6 +100,9 @@ def test_no_run_is_written_over(run: Path, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="name a new folder"):
             share_model(run, target, WORDS)
     assert sorted(p.name for p in tmp_path.rglob("*")) == before
+    share_model(run, tmp_path / "tiny", WORDS)
+    with pytest.raises(InputError, match="holds the run itself"):
+        share_model(tmp_path / "tiny", tmp_path / "tiny", WORDS)
 
 
 def test_the_mock_skies_it_was_trained_on_go_along(run: Path, tmp_path: Path) -> None:
