@@ -39,6 +39,7 @@ def token_count(attributes: dict[str, Any], dimensions: int) -> int:
         return 1
     model = json.loads(attributes.get("model", "{}"))
     width = int(model.get("width") or SIZES.get(model.get("size", ""), (dimensions,))[0])
+    width *= max(1, len(model.get("token_blocks", ())))
     return dimensions // width if dimensions % width == 0 else 1
 
 

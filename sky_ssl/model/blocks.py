@@ -17,12 +17,25 @@ def make_blocks(width: int, heads: int, rates: Sequence[float]) -> nn.ModuleList
 
 def run_blocks(blocks: nn.ModuleList, x: torch.Tensor) -> torch.Tensor:
     """Send tokens (B, T, width) through blocks, with the kernel of attention that suits them."""
-    fused = fused_attention(x)
+    return outputs_of(blocks, x, (len(blocks),))[0]
+
+
+def outputs_of(blocks: nn.ModuleList, x: torch.Tensor, chosen: Sequence[int]) -> list[torch.Tensor]:
+    """Send tokens (B, T, width) through blocks as far as needed; give what chosen ones put out.
+
+    Args:
+        blocks: of `make_blocks`.
+        x: tokens.
+        chosen: numbers of blocks, rising; 1 is the first, 0 stands for the tokens as they are.
+    """
+    fused, found = fused_attention(x), [x] if 0 in chosen else []
     block: Any
-    for block in blocks:
+    for number, block in enumerate(blocks[: max(chosen)], start=1):
         block.attn.fused_attn = fused
         x = block(x)
-    return x
+        if number in chosen:
+            found.append(x)
+    return found
 
 
 def fused_attention(x: torch.Tensor) -> bool:

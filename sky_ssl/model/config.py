@@ -27,6 +27,8 @@ class ModelConfig:
     image_size: int = 64  # pixels a side
     patch_size: int = 8  # pixels a side of a patch
     cls_token: bool = False  # a token beside the patches; SimMIM's loss does not train it
+    # blocks, from 1, whose tokens make embeddings, side by side; () = the last one, normed
+    token_blocks: tuple[int, ...] = ()
     drop_path: float = 0.0  # stochastic depth, at the last block
     scaling: str = "asinh"  # "asinh": asinh(x / (softening sigma)) / 2; "clip": x / sigma, clipped
     softening: float = 1.0  # in units of the sky noise
@@ -71,6 +73,7 @@ class ModelConfig:
         width, _, heads = self.dimensions
         if width % heads or width % 4:
             raise InputError(f"model.width = {width}: must be divisible by 4 and by {heads} heads")
+        self._check_token_blocks()
         if not 0 <= self.mask_ratio_min <= self.mask_ratio_max <= 1:
             raise InputError(
                 f"model.mask_ratio_min, mask_ratio_max = {self.mask_ratio_min}, "
@@ -100,12 +103,26 @@ class ModelConfig:
         return self.width or width, self.depth or depth, self.heads or heads
 
     @property
+    def token_width(self) -> int:
+        """Numbers per token of an embedding."""
+        return self.dimensions[0] * max(1, len(self.token_blocks))
+
+    @property
     def decoder_dimensions(self) -> tuple[int, int, int]:
         """Width, depth and heads of the decoder of MAE."""
         width = self.decoder_width or -(-self.dimensions[0] // 8) * 4
         most = max(1, width // 32)
         heads = self.decoder_heads or next(n for n in range(most, 0, -1) if width % n == 0)
         return width, self.decoder_depth, heads
+
+    def _check_token_blocks(self) -> None:
+        """Refuse blocks that are not there, or not in order."""
+        chosen, depth = self.token_blocks, self.dimensions[1]
+        if any(not 1 <= n <= depth for n in chosen) or list(chosen) != sorted(set(chosen)):
+            raise InputError(
+                f"model.token_blocks = {list(chosen)}: must be blocks from 1 to {depth}, rising, "
+                "each once; none for the last"
+            )
 
     def _check_mae(self) -> None:
         """Refuse what an encoder of the visible tokens alone cannot do."""

@@ -23,7 +23,7 @@ _RINGS = (0.27, 0.54, 0.8)  # outer edges, as a share of half a side; the last i
 
 @dataclass(frozen=True)
 class TokenStatistics:
-    """Mean and standard deviation (width,) of patch tokens over the training survey."""
+    """Mean and standard deviation (token width,) of patch tokens over the training survey."""
 
     mean: torch.Tensor
     std: torch.Tensor
@@ -47,7 +47,7 @@ def token_statistics(
         InputError: if there is no image.
     """
     count = 0
-    total = squares = torch.zeros(encoder.width, dtype=torch.float64)
+    total = squares = torch.zeros(encoder.config.token_width, dtype=torch.float64)
     with _evaluation(encoder):
         for batch in batches:
             images, sky = (batch, None) if isinstance(batch, torch.Tensor) else batch
@@ -139,10 +139,11 @@ def standard_tokens(
     Raises:
         InputError: on statistics of another network, or images that do not fit it.
     """
-    if statistics.mean.shape != (encoder.width,) or statistics.std.shape != (encoder.width,):
+    width = encoder.config.token_width
+    if statistics.mean.shape != (width,) or statistics.std.shape != (width,):
         raise InputError(
             f"token statistics of shape {tuple(statistics.mean.shape)}: this model has tokens of "
-            f"{encoder.width} numbers"
+            f"{width} numbers"
         )
     mean, std = statistics.mean.to(images.device), statistics.std.to(images.device)
 
@@ -159,7 +160,7 @@ def _own_vectors(
     """Give the class tokens (B, width), or the attention-pooled vectors."""
 
     def look(way: int) -> torch.Tensor:
-        tokens = encoder.tokens(turned(images, way), sky=sky)
+        tokens = encoder.last_tokens(turned(images, way), sky=sky)
         if pooling == "cls" or encoder.pool is None:
             return tokens[:, 0].float()
         pooled: torch.Tensor = encoder.pool(encoder.places(tokens))
@@ -191,7 +192,9 @@ def check_turns(turns: int) -> None:
 def embedding_dim(config: ModelConfig, pooling: str = "central") -> int:
     """Give D of a pooling."""
     _check_pooling(config, pooling)
-    width, tokens = config.dimensions[0], len(central_places(config, 2))
+    if pooling in _VECTORS:
+        return config.dimensions[0]
+    width, tokens = config.token_width, len(central_places(config, 2))
     rings = 2 * len(_ring_members(config.grid))
     factor = {"central": tokens, "mean+central": tokens + 1, "rings": rings}.get(pooling, 1)
     return width * factor

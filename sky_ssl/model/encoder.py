@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from sky_ssl.errors import InputError
-from sky_ssl.model.blocks import initialise, make_blocks, run_blocks
+from sky_ssl.model.blocks import initialise, make_blocks, outputs_of
 from sky_ssl.model.config import ModelConfig
 from sky_ssl.model.pooling import AttentionPool
 from sky_ssl.model.scaling import Scaling
@@ -65,6 +65,17 @@ class Encoder(nn.Module):
             (B, T, width) after the last norm, or (B, K, width); the class token, if any, comes
             first. The sky token is seen by all others, and not returned.
         """
+        return self.norm(self._outputs(patches, mask, sky, keep, (len(self.blocks),))[0])
+
+    def _outputs(
+        self,
+        patches: torch.Tensor,
+        mask: torch.Tensor | None,
+        sky: torch.Tensor | None,
+        keep: torch.Tensor | None,
+        chosen: tuple[int, ...],
+    ) -> list[torch.Tensor]:
+        """Give what chosen blocks put out, before any norm; see `forward`."""
         absent = patches.isnan()
         if mask is not None:
             absent = absent | mask_of_patches(mask)
@@ -80,7 +91,7 @@ class Encoder(nn.Module):
         if self.sky_token is not None:
             where = patches.new_full((len(x), 2), torch.nan) if sky is None else sky
             x = torch.cat([x, self.sky_token(where).to(x.dtype)], dim=1)
-        return self.norm(run_blocks(self.blocks, x)[:, :count])
+        return [out[:, :count] for out in outputs_of(self.blocks, x, chosen)]
 
     def tokens(
         self,
@@ -88,20 +99,42 @@ class Encoder(nn.Module):
         mask: torch.Tensor | None = None,
         sky: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Encode images in physical units: (B, C, H, W), NaN = no data, to (B, T, width).
+        """Encode images to the tokens that embeddings are made of.
+
+        Those of the last block after its norm; or those of `token_blocks` side by side, each
+        brought to mean 0 and deviation 1, since early blocks know shapes and late ones colours.
+
+        Args:
+            images: (B, C, H, W) in physical units, NaN = no data.
+            mask, sky: as in `forward`.
+
+        Returns:
+            (B, T, token width); the class token, if any, comes first.
 
         Raises:
             InputError: if the images are not of the model's bands and size.
         """
+        patches, chosen = self._patches(images), self.config.token_blocks
+        if not chosen:
+            last: torch.Tensor = self(patches, mask, sky)
+            return last
+        outputs = self._outputs(patches, mask, sky, None, chosen)
+        return torch.cat([nn.functional.layer_norm(x, (self.width,)) for x in outputs], dim=-1)
+
+    def last_tokens(self, images: torch.Tensor, sky: torch.Tensor | None = None) -> torch.Tensor:
+        """Encode images to the tokens (B, T, width) of the last block, after its norm."""
+        out: torch.Tensor = self(self._patches(images), None, sky)
+        return out
+
+    def _patches(self, images: torch.Tensor) -> torch.Tensor:
+        """Scale images and cut them into patches (B, T, C, p p)."""
         expected = (self.n_bands, self.config.image_size, self.config.image_size)
         if images.ndim != 4 or tuple(images.shape[1:]) != expected:
             raise InputError(
                 f"images of shape {tuple(images.shape)}: the model takes (N, {expected[0]} bands, "
                 f"{expected[1]}, {expected[2]})"
             )
-        patches = patchify(self.scaling(images), self.config.patch_size)
-        out: torch.Tensor = self(patches, mask, sky)
-        return out
+        return patchify(self.scaling(images), self.config.patch_size)
 
     def places(self, tokens: torch.Tensor) -> torch.Tensor:
         """Give the tokens of patches alone: without the class token, if there is one."""

@@ -61,7 +61,7 @@ class TokenBody(nn.Module):
         self.token_std: torch.Tensor
         self.register_buffer("token_mean", statistics.mean.clone())
         self.register_buffer("token_std", statistics.std.clone())
-        width, _, own = encoder.config.dimensions
+        width, own = encoder.config.token_width, encoder.config.dimensions[2]
         self.attention: nn.Module | None = None
         self.dimensions = width
         if head == "attentive":
@@ -85,13 +85,13 @@ class TokenBody(nn.Module):
     def begin(self, images: torch.Tensor) -> torch.Tensor:
         """Give standardised tokens (B, T, width), pooled already to (B, D) under a linear head."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            tokens = self.encoder.tokens(images)
             if self.attention is None and self.pooling == "cls":
-                return tokens[:, 0].float()
-            tokens = self.encoder.places(tokens)
+                return self.encoder.last_tokens(images)[:, 0].float()
             if self.attention is None and self.pooling == "attention":
                 assert self.encoder.pool is not None  # refused by `embedding_dim`
+                tokens = self.encoder.places(self.encoder.last_tokens(images))
                 return cast(torch.Tensor, self.encoder.pool(tokens)).float()
+            tokens = self.encoder.places(self.encoder.tokens(images))
             tokens = (tokens.float() - self.token_mean) / self.token_std
             if self.attention is not None:
                 return tokens

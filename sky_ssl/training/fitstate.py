@@ -96,7 +96,7 @@ def build(
     sigma = info.sky_sigma or ()
     if config.mode == "cnn":
         return Predictor(ConvNet(sigma, network), question.outputs, config.dropout)
-    width = network.dimensions[0]
+    width = network.token_width
     body = TokenBody(
         Encoder(network, sigma),
         TokenStatistics(torch.zeros(width), torch.ones(width)),

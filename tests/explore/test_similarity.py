@@ -111,6 +111,8 @@ def test_tokens_are_counted_from_the_model() -> None:
     central = {"pooling": "central", "model": json.dumps({"size": "nano", "width": 0})}
     assert token_count(central, 512) == 4
     assert token_count({**central, "model": json.dumps({"width": 16})}, 144) == 9
+    blocks = json.dumps({"size": "nano", "token_blocks": [1, 3]})
+    assert token_count({**central, "model": blocks}, 1024) == 4  # each of two blocks 128 wide
     assert token_count({**central, "projection": 64}, 64) == 1
     assert token_count({**central, "pooling": "mean"}, 128) == 1
     assert token_count({}, 77) == 1

@@ -67,6 +67,13 @@ def test_decoder(fields: dict[str, Any], dimensions: tuple[int, int, int]) -> No
         ({"pool_weight": -1.0}, "model.pool_weight = -1.0: must be 0 or more"),
         ({"sky_degree": -1}, "model.sky_degree = -1: must be 0 or more"),
         ({"sky_withheld": 1.0}, "model.sky_withheld = 1.0: must be 0 to below 1"),
+        (
+            {"token_blocks": (2, 5)},
+            "model.token_blocks = [2, 5]: must be blocks from 1 to 4, rising",
+        ),
+        ({"token_blocks": (0, 2)}, "model.token_blocks = [0, 2]"),
+        ({"token_blocks": (3, 1)}, "model.token_blocks = [3, 1]"),
+        ({"token_blocks": (2, 2)}, "model.token_blocks = [2, 2]"),
         ({"size": "tiny"}, "model.size = 'tiny': allowed are nano, small, base, large, huge"),
         ({"scaling": "log"}, "model.scaling = 'log'"),
         ({"loss": "l2"}, "model.loss = 'l2'"),

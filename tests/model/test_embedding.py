@@ -56,6 +56,47 @@ def test_poolings_are_what_their_names_say(small_model: Make, sky: Sky) -> None:
         assert out.shape[1] == embedding_dim(model.config, pooling)
 
 
+def test_tokens_of_several_blocks_lie_side_by_side(small_model: Make, sky: Sky) -> None:
+    """Each is what its block puts out, brought to mean 0 and deviation 1; places stay."""
+    model, images = small_model(depth=3, token_blocks=(1, 3)).eval(), sky(2)
+    seen: dict[int, torch.Tensor] = {}
+    for number, block in enumerate(model.encoder.blocks, start=1):
+        block.register_forward_hook(lambda _m, _x, out, n=number: seen.__setitem__(n, out))
+    model.encoder(model.encoder._patches(images))
+    outputs = [x - x.mean(dim=-1, keepdim=True) for x in (seen[1], seen[3])]
+    scales = [x.std(dim=-1, keepdim=True, correction=0) for x in outputs]
+    expected = torch.cat([x / s for x, s in zip(outputs, scales, strict=True)], dim=-1)
+    torch.testing.assert_close(model.encoder.tokens(images), expected, rtol=1e-3, atol=1e-3)
+    statistics = token_statistics(model.encoder, [images])
+    assert statistics.mean.shape == (64,)
+    embedded = embed(model.encoder, images, statistics)
+    assert embedded.shape == (2, 4 * 64) == (2, embedding_dim(model.config))
+    middle = (expected[:, [5, 6, 9, 10]] - statistics.mean) / statistics.std
+    torch.testing.assert_close(embedded, middle.flatten(1), rtol=1e-3, atol=1e-3)
+
+
+def test_chosen_blocks_do_not_change_the_training(small_model: Make, sky: Sky) -> None:
+    """The loss is that of the last block; what lies behind a chosen block is not run to embed."""
+    plain, chosen = small_model(depth=3), small_model(depth=3, token_blocks=(1, 2))
+    mask = torch.rand(4, 3, 4, 4, generator=torch.Generator().manual_seed(0)) < 0.5
+    assert torch.equal(plain(sky(), mask)[0], chosen(sky(), mask)[0])
+    before = chosen.encoder.tokens(sky())
+    torch.nn.init.ones_(chosen.encoder.blocks[2].mlp.fc2.weight)
+    assert torch.equal(chosen.encoder.tokens(sky()), before)
+    assert not torch.equal(plain(sky(), mask)[0], chosen(sky(), mask)[0])
+
+
+@pytest.mark.parametrize("pooling", ["cls", "attention"])
+def test_own_vectors_are_those_of_the_last_block(small_model: Make, sky: Sky, pooling: str) -> None:
+    """The class token and the attention pool are trained there, whatever blocks are chosen."""
+    fields = {"depth": 3, "cls_token": True, "pool_weight": 1.0}
+    plain, chosen = small_model(**fields), small_model(**fields, token_blocks=(1, 2))
+    wide = TokenStatistics(mean=torch.zeros(64), std=torch.ones(64))
+    expected = embed(plain.encoder, sky(), NEUTRAL, pooling)
+    assert torch.equal(embed(chosen.encoder, sky(), wide, pooling), expected)
+    assert expected.shape[1] == embedding_dim(chosen.config, pooling)
+
+
 @pytest.mark.parametrize("turns", [4, 8])
 @pytest.mark.parametrize("pooling", ["mean", "max", "central16", "cls", "attention"])
 def test_turned_images_have_one_embedding(

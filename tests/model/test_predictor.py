@@ -27,6 +27,18 @@ def test_a_linear_head_sees_the_embedding(small_model: Make, sky: Sky, pooling: 
     assert features.shape == (3, body.dimensions)
 
 
+@pytest.mark.parametrize("head", ["linear", "attentive"])
+def test_tokens_of_several_blocks_are_seen(small_model: Make, sky: Sky, head: str) -> None:
+    """Heads see them side by side, and train the network as far as they reach."""
+    encoder = small_model(depth=3, token_blocks=(1, 2)).encoder
+    body = TokenBody(encoder, TokenStatistics(torch.zeros(64), torch.ones(64)), head=head)
+    model = Predictor(body, 2).train()
+    assert body.finish(body.begin(sky(3))).shape == (3, 256 if head == "linear" else 64)
+    model(sky(3)).square().sum().backward()
+    assert all(w.grad is not None for w in encoder.blocks[1].parameters())
+    assert all(w.grad is None for w in encoder.blocks[2].parameters())
+
+
 def test_a_pool_of_the_encoder_can_be_used(small_model: Make, sky: Sky) -> None:
     """Pooling "attention" of a model that has one; refused of one that has none."""
     model, images = small_model(pool_weight=0.5).eval(), sky(3)

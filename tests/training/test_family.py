@@ -178,7 +178,8 @@ def test_withheld_positions_hang_on_the_step_alone(cutouts: Path) -> None:
 
 def test_configurations_come_back_as_they_were() -> None:
     """What is stored in a run is read back the same, also where a setting was left open."""
-    for fields in ({}, {"objective": "mae", "sky_token": True, "pool_weight": 0.2}):
+    mae = {"objective": "mae", "sky_token": True, "pool_weight": 0.2, "token_blocks": (1, 3)}
+    for fields in ({}, mae):
         config = Config(model=ModelConfig(**fields))
         table = config_table(config)
         assert None not in table["model"].values()  # TOML has no word for it
