@@ -33,6 +33,7 @@ from sky_ssl.sky.coords import first_of_each
 
 EXEMPLARS = 25
 _CALIBRATION_ROWS, _LEAST_CALIBRATED = 200_000, 100
+_WHOLE = 0.9  # share of objects with a label, from which on these stand for the sky
 Flags = npt.NDArray[np.bool_]
 
 
@@ -85,14 +86,15 @@ def lasso_selection(
     threshold = best_threshold(scores, truth)
     accepted = _accepted(scores, truth, folds, threshold)
     measured = _measure(accepted, truth, folds)
-    target, of, passing = truth, name, accepted
+    target, of, passing, whole = truth, name, accepted, True
     if labels is not None and positive:
         known = np.asarray(labels)[part] != ""
         target, of = np.asarray(labels)[part] == positive, positive
         measured |= _measure_class(accepted, truth, known, target, folds.group, positive)
+        whole = bool(known.mean() >= _WHOLE)
         scores, target, passing = scores[known], target[known], accepted[known]
     usable = folds.count > 1 and 0 < target.sum() < len(target)
-    calibration = _calibrate(scores, target, int(passing.sum())) if usable else None
+    calibration = _calibrate(scores, target, int(passing.sum()), whole) if usable else None
     if usable:
         measured |= _reach(scores, target, passing)
     rule = probe_selection(
@@ -246,21 +248,33 @@ def _measure_class(
     }
 
 
-def _calibrate(scores: npt.NDArray[np.float32], target: Flags, accepted: int) -> dict[str, Any]:
+def _calibrate(
+    scores: npt.NDArray[np.float32], target: Flags, accepted: int, whole: bool
+) -> dict[str, Any]:
     """Fit the calibration on the held-out scores (n,) that pass, of which a list is made.
 
-    Over all scores the log-odds of a class are no straight line of the score for what was drawn.
-    Taking a part by score leaves the odds at each score as they are, so the prevalence stays that
-    of all objects.
+    Over all scores the log-odds of a class are no straight line of the score for what was drawn,
+    and at the top they level off. Taking a part by score leaves the odds at each score as they are,
+    so the prevalence stays that of all objects, and what was never seen is as rare as in all.
+
+    Args:
+        target: (n,) True = of the class.
+        accepted: how many pass.
+        whole: these are the objects of a sky, not a choice of labels.
     """
     order = np.argsort(-scores, kind="stable")
     upper = order[: max(accepted, _LEAST_CALIBRATED)]
     if not 0 < target[upper].sum() < len(upper):
         upper = order
     some = upper[:: -(-len(upper) // _CALIBRATION_ROWS)]
-    fitted = replace(fit_calibration(scores[some], target[some]), prevalence=float(target.mean()))
-    fitted = fitted.knowing(scores[target])
-    return {**fitted.as_dict(), "valid_from": float(scores[upper].min())}
+    true = int(target.sum())
+    fitted = replace(
+        fit_calibration(scores[some], target[some]),
+        prevalence=float(target.mean()),
+        labels=(true, len(target) - true),
+    )
+    fitted = fitted.knowing(scores[target]).levelled(scores[upper], target[upper])
+    return {**fitted.as_dict(), "valid_from": float(scores[upper].min()), "whole_sky": whole}
 
 
 def _reach(

@@ -48,13 +48,17 @@ def seen_here(
     scores: Scores,
     prevalence: Prevalence | None,
 ) -> Calibration | None:
-    """Bring a calibration into line with the scores (N,) of all objects of this sky.
+    """Bring the calibration of a few labels into line with the scores (N,) of this sky.
 
-    Only where the prevalence is one of this sky: given, or measured on all objects of the sky that
-    the rule was drawn on; that of a few chosen labels is none.
+    Only where the prevalence given is one of this sky, and the labels say little about how false
+    ones are spread. What was calibrated on all objects of a sky knows that, and stays as it is:
+    between skies of other depth and seeing all scores shift, true ones too. Counting the held-out
+    true ones above a score of this sky would then promise more where fewer are found: on mock
+    skies the error of the first 100 doubled.
     """
-    of_a_sky = prevalence is not None or "valid_from" in (selection.calibration or {})
-    if calibration is None or not of_a_sky:
+    stored = selection.calibration or {}
+    whole = bool(stored.get("whole_sky", "valid_from" in stored))
+    if calibration is None or prevalence is None or whole:
         return calibration
     return calibration.seen_in(supported(scores, selection))
 

@@ -18,6 +18,7 @@ Numbers = npt.NDArray[np.floating]
 _DOUBT = 2.0  # log-odds of real scores are no straight line: its deviations are doubled
 _KEPT = 200  # held-out true scores, spread evenly over their ranks
 _DEPTHS = 100  # ranks of a sky that are kept
+_LEAST_TOP = 30  # objects that say how far the share at the top goes
 _SLOPES = (0.05, 50.0)  # per deviation of the scores: hardly a ranking, a step
 
 
@@ -37,6 +38,7 @@ class Calibration:
     labels: tuple[int, int] | None = None  # (positive, negative) it rests on; None: not limited
     true_scores: tuple[float, ...] = ()  # of held-out positives, rising
     trues: int = 0  # positives that these stand for
+    top: tuple[int, int, float] | None = None  # (positives, of) at best, prevalence; None: no limit
     seen: tuple[tuple[float, ...], tuple[int, ...]] | None = None  # scores of a sky, falling; ranks
 
     def log_odds(self, scores: Numbers) -> Numbers:
@@ -46,11 +48,21 @@ class Calibration:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """Lowest and highest log-odds that the labels can support, see `fit_calibration`."""
-        if self.labels is None:
-            return -np.inf, np.inf
-        prior, (positive, negative) = float(logit(self.prevalence)), self.labels
-        return prior - np.log(positive + 1), prior + np.log(negative + 1)
+        """Log-odds that held-out objects support, see `fit_calibration` and `levelled`."""
+        low, high = -np.inf, np.inf
+        if self.labels is not None:
+            prior, (positive, negative) = float(logit(self.prevalence)), self.labels
+            low, high = prior - np.log(positive + 1), prior + np.log(negative + 1)
+        if self.top is not None:
+            positive, of, _ = self.top
+            best = logit((positive + 0.5) / (of + 1)) + self.moved
+            high = min(high, float(best))
+        return low, high
+
+    @property
+    def moved(self) -> float:
+        """By how much log-odds were shifted since the share at the top was measured."""
+        return 0.0 if self.top is None else float(logit(self.prevalence) - logit(self.top[2]))
 
     def probability(self, scores: Numbers) -> Numbers:
         """Give the probability (N,) of being positive for decision values (N,)."""
@@ -82,6 +94,25 @@ class Calibration:
         if len(kept) > _KEPT:
             kept = np.quantile(kept, np.linspace(0, 1, _KEPT))
         return replace(self, true_scores=tuple(kept.tolist()), trues=len(true_scores))
+
+    def levelled(self, scores: Numbers, truth: npt.NDArray[np.bool_]) -> "Calibration":
+        """Promise no more than the best first part of a list of held-out objects has held.
+
+        Where scores are of something else than the truth, such as a place on a map, the share of
+        true ones levels off at the top, or falls, and a straight line of the log-odds overshoots.
+        This is the highest step of an isotonic fit (Ayer et al. 1955, Ann. Math. Stat. 26, 641)
+        that has 30 objects or more.
+
+        Args:
+            scores: (n,) decision values of held-out objects in the proportion of this prevalence.
+            truth: (n,) True = positive.
+        """
+        ranked = np.asarray(truth, dtype=bool)[np.argsort(-np.asarray(scores), kind="stable")]
+        hits, of = np.cumsum(ranked), np.arange(1, len(ranked) + 1)
+        least = min(_LEAST_TOP, len(ranked)) - 1
+        share = (hits / of)[least:]
+        best = least + int(np.flatnonzero(share == share.max())[-1])
+        return replace(self, top=(int(hits[best]), int(of[best]), self.prevalence))
 
     def seen_in(self, scores: Numbers) -> "Calibration":
         """Keep how many objects of a sky score as high, for numbers of true ones to go with.
@@ -140,7 +171,8 @@ class Calibration:
             InputError: a value is missing.
         """
         try:
-            audit, labels, seen = (values.get(name) for name in ("audit", "labels", "seen"))
+            names = ("audit", "labels", "seen", "top")
+            audit, labels, seen, top = (values.get(name) for name in names)
             return cls(
                 slope=float(values["slope"]),
                 intercept=float(values["intercept"]),
@@ -150,6 +182,7 @@ class Calibration:
                 labels=None if labels is None else (int(labels[0]), int(labels[1])),
                 true_scores=tuple(map(float, values.get("true_scores", ()))),
                 trues=int(values.get("trues", 0)),
+                top=None if top is None else (int(top[0]), int(top[1]), float(top[2])),
                 seen=None if seen is None else (tuple(seen[0]), tuple(seen[1])),
             )
         except (KeyError, TypeError, ValueError) as error:

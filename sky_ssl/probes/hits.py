@@ -84,11 +84,11 @@ def hits_along(
     s, last = np.asarray(scores, dtype=np.float64), np.asarray(lengths) - 1
     rng = np.random.default_rng(seed + 1)
     slope, intercept, share = calibration.draws(draws, seed)
+    low_end, high_end = _drawn_limits(calibration, share, seed + 2)
     if calibration.seen is not None:
         intercept = intercept + rng.normal(0, _LOOSE, draws)
         objects = calibration.seen[1][-1]  # whose positives are a draw themselves
         share = np.maximum(rng.binomial(objects, share), 0.5) / objects
-    low_end, high_end = _drawn_limits(calibration, draws, seed + 2)
     sums, counts = np.empty((draws, len(last))), np.empty((draws, len(last)))
     for i in range(draws):
         p = expit(np.clip(slope[i] * s + intercept[i], low_end[i], high_end[i]))
@@ -134,18 +134,28 @@ def _agreement(
 
 
 def _drawn_limits(
-    calibration: Calibration, draws: int, seed: int
+    calibration: Calibration, share: npt.NDArray[np.float64], seed: int
 ) -> tuple[npt.NDArray, npt.NDArray]:
-    """Draw limits of the log-odds (draws,): the rate of what was never seen is not known.
+    """Draw limits of the log-odds (d,): the rate of what was never seen is not known.
 
-    By Jeffreys' prior: it may be far below one in as many as were looked at.
+    By Jeffreys' prior: it may be far below one in as many as were looked at. So is the share at the
+    top of a list of held-out objects known as well as their number allows.
+
+    Args:
+        share: (d,) prevalences drawn.
     """
-    if calibration.labels is None:
-        return np.full(draws, -np.inf), np.full(draws, np.inf)
-    rng, prior = np.random.default_rng(seed), float(logit(calibration.prevalence))
-    positive, negative = calibration.labels
-    rates = [np.maximum(rng.beta(0.5, n + 0.5, draws), 1e-12) for n in (positive, negative)]
-    return prior + np.log(rates[0]), prior - np.log(rates[1])
+    rng, prior, draws = np.random.default_rng(seed), logit(share), len(share)
+    low, high = np.full(draws, -np.inf), np.full(draws, np.inf)
+    if calibration.labels is not None:
+        positive, negative = calibration.labels
+        rates = [np.maximum(rng.beta(0.5, n + 0.5, draws), 1e-12) for n in (positive, negative)]
+        low, high = prior + np.log(rates[0]), prior - np.log(rates[1])
+    if calibration.top is not None:
+        positive, of, where = calibration.top
+        kinds = positive / _ALIKE + 0.5, (of - positive) / _ALIKE + 0.5
+        best = logit(rng.beta(*kinds, draws)) + prior - logit(where)
+        high = np.minimum(high, best)
+    return low, high
 
 
 def _first(values: npt.NDArray[np.float64], top: int) -> npt.NDArray[np.float64]:
