@@ -1,5 +1,6 @@
 """A lasso or a cut becomes a rule that keeps its promise on another sky."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from sky_ssl.embedding.store import Embeddings, open_embeddings, write_embeddings
 from sky_ssl.errors import InputError
-from sky_ssl.explore.candidates import find_candidates
+from sky_ssl.explore.candidates import ListOptions, find_candidates
 from sky_ssl.explore.heldout import best_threshold, share, sky_folds, training_parts
 from sky_ssl.explore.selection import (
     lasso_selection,
@@ -36,6 +37,18 @@ def sky(path: Path, seed: int, n: int = 4000, positions: bool = True) -> tuple[E
     return open_embeddings(path), np.where(truth, "dwarf", "other")
 
 
+def moved(e: Embeddings, by: float) -> Embeddings:
+    """The same sky by another telescope: all numbers are lower by so much."""
+    return Embeddings(e.path, np.asarray(e.values) - by, e.id, e.ra, e.dec, e.tile, e.attributes)
+
+
+def level(e: Embeddings, seed: int) -> np.ndarray:
+    """A class (N,) that is 40 % of what lies beyond 1 along an axis, and no more further out."""
+    share = 0.4 * np.exp(3 * np.minimum(np.asarray(e.values[:, 0]) - 1, 0))
+    hits = np.random.default_rng(1000 + seed).random(len(share)) < share
+    return np.where(hits, "ring", "other")
+
+
 def overlap(a: dict[str, float], b: dict[str, float]) -> bool:
     return a["low"] <= b["high"] and b["low"] <= a["high"]
 
@@ -60,6 +73,65 @@ def test_a_lasso_keeps_its_promise_on_another_sky(tmp_path: Path) -> None:
     assert last["top"] == chosen.sum()
     assert last["low"] <= hits[listed.rows].sum() <= last["high"]
     assert not [line for line in listed.notes if "does not fit" in line]
+
+
+def test_a_sky_whose_scores_are_lower_is_promised_no_more(tmp_path: Path) -> None:
+    """Its first 100 hold as many, though most held-out true ones score above all of them."""
+    a, labels = sky(tmp_path / "a.h5", 11, n=8000)
+    inside = np.asarray(a.values[:, 0] + a.values[:, 1] > 1)
+    rule = lasso_selection(a, inside, labels=labels, positive="dwarf")
+    b, truth = sky(tmp_path / "b.h5", 51, n=8000)
+    promised = []
+    for other in (b, moved(b, 0.25)):
+        listed = find_candidates(rule, other, ListOptions(threshold=-np.inf, top=1000))
+        first = next(x for x in listed.expected if x["top"] == 100)
+        hits = int((truth[listed.rows[:100]] == "dwarf").sum())
+        assert first["low"] <= hits <= first["high"]
+        promised.append(first["mean"])
+    assert promised[1] <= promised[0]
+
+
+def test_a_pure_top_is_promised_whole(tmp_path: Path) -> None:
+    """Where all that pass are of the class, so are those of the next sky: of 100 more than 90."""
+    a, labels = sky(tmp_path / "a.h5", 13)
+    a, truth = moved(a, 0.0), labels == "dwarf"
+    a.values[truth] += 6
+    rule = lasso_selection(a, truth, labels=labels, positive="dwarf")
+    listed = find_candidates(rule, a)
+    first = next(x for x in listed.expected if x["top"] == 100)
+    assert first["mean"] > 97
+    assert first["low"] > 90
+
+
+def test_the_top_of_a_list_levels_off_where_the_class_does(tmp_path: Path) -> None:
+    """Deep inside the lasso there are no more of the class than at its edge: 4 of 10."""
+    expected = without = hits = 0.0
+    for seed in range(20, 25):
+        a, _ = sky(tmp_path / f"{seed}.h5", seed)
+        b, _ = sky(tmp_path / f"{seed}b.h5", 100 + seed)
+        inside = np.asarray(a.values[:, 0] > 0.7)
+        rule = lasso_selection(a, inside, labels=level(a, seed), positive="ring")
+        assert rule.calibration is not None
+        line = replace(rule, calibration=rule.calibration | {"top": None})
+        listed = find_candidates(rule, b)
+        assert listed.expected[1]["top"] == 30
+        expected += listed.expected[1]["mean"]
+        without += find_candidates(line, b).expected[1]["mean"]
+        hits += np.sum(level(b, 100 + seed)[listed.rows[:30]] == "ring")
+    assert expected / hits < 1.15 < without / hits
+
+
+def test_labels_of_some_are_no_sky(tmp_path: Path) -> None:
+    """It is written down whether the calibration rests on all objects of a sky."""
+    e, labels = sky(tmp_path / "a.h5", 14)
+    inside = np.asarray(e.values @ np.ones(D) > 4)
+    some = np.where(np.arange(len(labels)) % 5 == 0, labels, "")
+    for known, whole in ((labels, True), (some, False)):
+        rule = lasso_selection(e, inside, labels=known, positive="dwarf")
+        assert rule.calibration is not None
+        assert rule.calibration["whole_sky"] is whole
+        count = int((known == "dwarf").sum()), int((known == "other").sum())
+        assert rule.calibration["labels"] == count
 
 
 def test_what_was_drawn_is_measured_too(tmp_path: Path) -> None:

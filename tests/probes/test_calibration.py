@@ -108,3 +108,31 @@ def test_no_score_promises_more_than_the_labels_support() -> None:
     assert moved.score(0.9) == np.inf
     back = type(c).from_dict(moved.as_dict())
     assert back == moved
+
+
+def test_the_share_at_the_top_is_the_best_that_a_list_held() -> None:
+    """Of 40 objects 20 are true, of the next 40 all, of 120 none: at best 60 of 80, p = .75."""
+    truth = np.r_[np.arange(40) % 2 == 0, np.ones(40, bool), np.zeros(120, bool)]
+    scores = np.linspace(10, -10, 200)
+    c = fit_calibration(scores, truth)
+    level = c.levelled(scores, truth)
+    assert level.top == (60, 80, 0.3)
+    assert c.probability(np.array([10.0]))[0] > 0.85
+    assert level.probability(np.array([10.0, 50.0])) == pytest.approx(60.5 / 81)
+    np.testing.assert_allclose(level.probability(scores[80:]), c.probability(scores[80:]))
+    assert level.moved_to(0.03).probability(np.array([50.0]))[0] == pytest.approx(
+        1 / (1 + 20.5 / 60.5 * (0.97 / 0.03) / (0.7 / 0.3))
+    )
+    assert level.score(0.8) == np.inf
+    few = level.levelled(scores[:20], truth[:20])
+    assert few.top == (10, 20, 0.3)
+
+
+def test_a_share_at_the_top_is_stored() -> None:
+    """Through JSON and back; what was stored without one has no such limit."""
+    scores, truth = sky(500, 0.3, 4)
+    c = fit_calibration(scores, truth).levelled(scores, truth)
+    stored = json.loads(json.dumps(c.as_dict()))
+    assert Calibration.from_dict(stored) == c
+    del stored["top"]
+    assert Calibration.from_dict(stored) == fit_calibration(scores, truth)

@@ -100,3 +100,39 @@ def test_a_sky_is_counted_by_ranks() -> None:
     assert c.above(float(np.sort(scores)[-100])) == (pytest.approx(100, abs=8), 50_000)
     assert c.above(1e9)[0] == 1
     assert Calibration(2.0, -5.0, 0.5).seen_in(scores) == Calibration(2.0, -5.0, 0.5)
+
+
+def level(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of a place on a map: 40 % are true well inside, no more further inside."""
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(size=n)
+    return scores, rng.random(n) < 0.4 * np.exp(3 * np.minimum(scores - 1, 0))
+
+
+def test_a_share_that_levels_off_is_no_straight_line() -> None:
+    """Fitted on 3000, applied to another 3000: the first are counted right, in their intervals."""
+    tops, found, plain, kept = np.array([10, 30]), [], [], []
+    for seed in range(40):
+        scores, truth = level(3000, seed)
+        line = fit_calibration(scores, truth)
+        there, hits = level(3000, 1000 + seed)
+        order = np.argsort(-there)
+        best = there[order[:30]]
+        found.append(np.cumsum(hits[order])[tops - 1])
+        plain.append(hits_along(best, tops, line, draws=200)[0])
+        kept.append(hits_along(best, tops, line.levelled(scores, truth), draws=200))
+    low, high = np.array(kept)[:, 1], np.array(kept)[:, 2]
+    assert ((low <= found) & (found <= high)).mean() > 0.85
+    assert (np.mean(plain, axis=0) > 1.8 * np.mean(found, axis=0)).all()
+    excess = np.mean([k[0] for k in kept], axis=0) / np.mean(found, axis=0)
+    assert (excess < 1.5).all(), excess
+
+
+def test_the_limit_at_the_top_moves_with_an_audit() -> None:
+    """Where a list is at its limit, not knowing the prevalence widens what it holds."""
+    scores, truth = level(20_000, 1)
+    c = fit_calibration(scores, truth).levelled(scores, truth)
+    best = np.full(300, 1e3)
+    given = calibrated_hits(best, 300, c.moved_to(3.5 / 501))
+    from_audit = calibrated_hits(best, 300, c.moved_to(audited(3, 500)))
+    assert from_audit.high - from_audit.low > 1.25 * (given.high - given.low)
