@@ -77,10 +77,12 @@ class SimMIM(nn.Module):
         width, depth, _ = self.config.dimensions
         millions = sum(w.numel() for w in self.parameters()) / 1e6
         size, patch = self.config.image_size, self.config.patch_size
-        return (
+        said = (
             f"{self.config.objective} {self.config.size} ({width} wide, {depth} deep, "
             f"{millions:.1f}M weights), {self.encoder.n_bands} bands, {size} px, patch {patch}"
         )
+        blocks = " and ".join(map(str, self.config.token_blocks))
+        return f"{said}, tokens of blocks {blocks}" if blocks else said
 
     def predict(
         self, images: torch.Tensor, mask: torch.Tensor, sky: torch.Tensor | None = None

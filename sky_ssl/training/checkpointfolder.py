@@ -31,8 +31,11 @@ class Checkpoint:
         return config_from_table(stored_table(self.table), source=str(self.folder)).model
 
     def sha256(self) -> str:
-        """Hash the weights that embeddings are made with."""
-        return hashlib.sha256(weights_file(self.folder).read_bytes()).hexdigest()
+        """Hash what embeddings are made with: weights, and the blocks whose tokens are taken."""
+        digest = hashlib.sha256(weights_file(self.folder).read_bytes())
+        if blocks := self.table.get("model", {}).get("token_blocks"):
+            digest.update(json.dumps(list(blocks)).encode())
+        return digest.hexdigest()
 
 
 def find_checkpoint(path: str | Path, which: str = "latest") -> Path | None:

@@ -17,11 +17,10 @@ from sky_ssl import __version__
 from sky_ssl.errors import InputError
 from sky_ssl.sky.hdf5part import open_hdf5
 from sky_ssl.training import checkpoint
-from sky_ssl.training.checkpointfolder import Checkpoint, read_checkpoint
+from sky_ssl.training.checkpointfolder import Checkpoint, read_checkpoint, weights_file
 from sky_ssl.training.log import read_metrics
 
 CARD = "README.md"
-_SHARED = ("model", "ema", "tokens")  # files of a checkpoint that embedding needs
 _PATHS = (("data", "cutouts"), ("data", "tiles"))
 
 
@@ -90,9 +89,9 @@ def _write_all(partial: Path, what: str, state: Checkpoint, words: Words) -> Non
     """Write all files of the folder."""
     folder = partial / "checkpoint" / state.folder.name
     folder.mkdir(parents=True)
-    for stem in _SHARED:
-        if (file := state.folder / f"{stem}.safetensors").is_file():
-            shutil.copyfile(file, folder / file.name)
+    # one set of weights, those that are used: the average where there is one
+    shutil.copyfile(weights_file(state.folder), folder / "model.safetensors")
+    shutil.copyfile(state.folder / "tokens.safetensors", folder / "tokens.safetensors")
     record = json.loads((state.folder / "state.json").read_text(encoding="utf-8"))
     record["mock_skies"] = mock_skies(state)[0]
     record["config"] = table = without_paths(record["config"])
@@ -178,7 +177,7 @@ def card_of(what: str, state: Checkpoint, words: Words, records: list[dict[str, 
         "trained on": " ".join(map(str, (*data.get("cutouts", ()), *data.get("tiles", ()))))
         + (f" (mock skies of seed {', '.join(map(str, seeds))})" if seeds else ""),
         "steps": f"{state.step:,} of {train.get('batch_size')} images ({images:,} views)",
-        "weights (sha256)": f"`{state.sha256()}`",
+        "weights and token blocks (sha256)": f"`{state.sha256()}`",
         "licence": words.licence or "not stated",
         "made with": f"sky_ssl {__version__}",
     }

@@ -1,5 +1,6 @@
 """Models to give away: what is in the folder, and what is not."""
 
+import hashlib
 import json
 import shutil
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from sky_ssl.cli import main
 from sky_ssl.errors import InputError
@@ -55,6 +57,32 @@ def test_it_embeds_as_the_run_does(run: Path, tmp_path: Path) -> None:
         assert state.sha256() == said["sha256"]
     assert torch.equal(*found)
     assert main(["info", str(tmp_path / "models" / "tiny")]) == 0
+
+
+def test_of_averaged_weights_only_these_go_along(run: Path, tmp_path: Path) -> None:
+    """The average is what embeddings are made with; the others would double the size."""
+    folder = next((run / "checkpoint").glob("step-*"))
+    weights = checkpoint.read_tensors(folder / "model.safetensors")
+    save_file({k: v + 1 for k, v in weights.items()}, folder / "ema.safetensors")
+    said = share_model(run, tmp_path / "tiny", WORDS)
+    assert not list((tmp_path / "tiny").rglob("ema.safetensors"))
+    model, state = checkpoint.load_model(tmp_path / "tiny")
+    assert state.sha256() == said["sha256"] == checkpoint.load_model(run)[1].sha256()
+    assert torch.equal(model.state_dict()["decoder.bias"], weights["decoder.bias"] + 1)
+
+
+def test_the_same_weights_with_other_blocks_are_another_model(run: Path) -> None:
+    """Since they make other embeddings; without blocks it is the hash of the file."""
+    folder = next((run / "checkpoint").glob("step-*"))
+    record = json.loads((folder / "state.json").read_text())
+    plain = checkpoint.read_checkpoint(folder).sha256()
+    assert plain == hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    found = {plain}
+    for blocks in ([1], [1, 2]):
+        record["config"]["model"]["token_blocks"] = blocks
+        (folder / "state.json").write_text(json.dumps(record))
+        found.add(checkpoint.read_checkpoint(folder).sha256())
+    assert len(found) == 3
 
 
 def test_no_optimizer_and_no_path_goes_along(run: Path, tmp_path: Path) -> None:
