@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from sky_ssl.errors import InputError
-from sky_ssl.evaluate.measures import class_draws, redshift_draws, search_draws
+from sky_ssl.evaluate.measures import class_draws, prior_of_sky, redshift_draws, search_draws
 from sky_ssl.evaluate.networks import Network, Trained, open_trained
 from sky_ssl.evaluate.testsky import Truth, enrichment, read_truth, simple_features
 from sky_ssl.explore.features import softened
@@ -85,8 +85,9 @@ def measure(x: np.ndarray, tokens: int, truth: Truth, repeats: int) -> dict[str,
     """
     seen = softened(x) if tokens else x  # as probes see embeddings
     found: dict[str, Any] = {}
+    prior = prior_of_sky(seen, truth)
     for task in "AB":
-        score = class_draws(seen, truth, task, labels=200, repeats=repeats)
+        score = class_draws(seen, truth, task, labels=200, repeats=repeats, prior=prior)
         found[f"{task}@200"] = score["balanced_accuracy"]
         if task == "A":
             found["AP@200"] = score["average_precision"]

@@ -26,8 +26,9 @@ import torch
 from mock_probes import measure
 
 from sky_ssl.errors import InputError
-from sky_ssl.evaluate.measures import class_draws, redshift_draws, search_draws
+from sky_ssl.evaluate.measures import class_draws, prior_of_sky, redshift_draws, search_draws
 from sky_ssl.evaluate.testsky import Truth, enrichment, read_truth
+from sky_ssl.explore.features import softened
 from sky_ssl.explore.similarity import normalised
 from sky_ssl.explore.whitening import fit_whitening
 from sky_ssl.model.embedding import embed
@@ -73,6 +74,9 @@ VARIANTS = (
     Variant("8 turns", "averaged over turns and mirror images", turns=8),
     Variant("unit tokens", "probes see tokens at unit length", use="unit"),
     Variant("raw tokens", "probes see tokens as they are", use="raw"),
+    Variant("no prior", "probes without what the unlabelled survey says", use="no prior"),
+    Variant("blocks 1 and 3", "tokens of two blocks side by side", {"model.token_blocks": "1,3"}),
+    Variant("averaged", "weights averaged, decay .999", {"train.ema": "0.999"}),
     Variant("whitening 0", "search on axes as they are", use="power 0"),
     Variant("whitening 1", "search on axes of equal variance", use="power 1"),
     Variant("expanded", "search expanded by the 20 best", use="expanded"),
@@ -160,13 +164,16 @@ def _used(x: np.ndarray, truth: Truth, use: str, tokens: int, repeats: int) -> D
     seen: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "unit": lambda values: normalised(values, tokens),
         "raw": lambda values: values,
+        "no prior": softened,
     }
     found: dict[str, Any] = {}
     if use in seen:
         values = seen[use](x)
-        score = class_draws(values, truth, "A", labels=200, repeats=repeats)
+        prior = None if use == "no prior" else prior_of_sky(values, truth)
+        how: dict[str, Any] = {"labels": 200, "repeats": repeats, "prior": prior}
+        score = class_draws(values, truth, "A", **how)
         found["A@200"], found["AP@200"] = score["balanced_accuracy"], score["average_precision"]
-        score = class_draws(values, truth, "B", labels=200, repeats=repeats)
+        score = class_draws(values, truth, "B", **how)
         found["B@200"] = score["balanced_accuracy"]
         found["redshift R2"] = redshift_draws(values, truth, labels=0, repeats=1)["r2"]
     elif use == "expanded":

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sky_ssl.evaluate.measures import prior_of_sky
 from sky_ssl.evaluate.networks import Network, Trained
 from sky_ssl.evaluate.parts import Key, Store
 from sky_ssl.evaluate.settings import Settings
 from sky_ssl.evaluate.supervised import LabelledSky
 from sky_ssl.evaluate.testsky import SIMPLE, Features, enrichment, read_truth, simple_features
 from sky_ssl.explore.features import softened
+from sky_ssl.probes.prior import Prior
 from sky_ssl.progress import terminal
 from sky_ssl.sky.cutoutset import open_cutouts
 from sky_ssl.sky.mock import MOCK_VERSION, generate, mock_info, write_mock
@@ -148,6 +150,16 @@ class Bench:
             self._open[key] = np.array(found) if plain else softened(found)
         values: Features = self._open[key]
         return values
+
+    def prior(self, preset: str, seed: int, name: str) -> Prior | None:
+        """Give what the training half of a sky says unlabelled of features, as probes see them."""
+        key = ("prior", preset, seed, name)
+        if key not in self._open:
+            found = prior_of_sky(self.values(preset, seed, name), self.sky(preset, seed).truth)
+            self._forget("prior")
+            self._open[key] = found
+        prior: Prior | None = self._open[key]
+        return prior
 
     def _forget(self, kind: str) -> None:
         """Let go of the last sky, or the last features: they are large."""

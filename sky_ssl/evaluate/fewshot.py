@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sky_ssl.errors import InputError
 from sky_ssl.probes.crossval import Tuned, tune_classes
 from sky_ssl.probes.draws import draw_labels
+from sky_ssl.probes.prior import Prior
 
 Features = npt.NDArray[np.floating]
 Flags = npt.NDArray[np.bool_]
@@ -100,6 +101,6 @@ def few_shot(
     return FewShot(np.array(accuracy), np.array(precision))
 
 
-def linear_probe(x: Features, y: npt.NDArray, seed: int) -> Classifier:
+def linear_probe(x: Features, y: npt.NDArray, seed: int, prior: Prior | None = None) -> Classifier:
     """Fit the probe of `sky-ssl probe` (see `probes.crossval.tune_classes`)."""
-    return tune_classes(x, y, seed=seed)
+    return tune_classes(x, y, seed=seed, prior=prior)

@@ -5,6 +5,7 @@ came to. The linear probe is that of `sky-ssl probe`; trees are the other way to
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +20,7 @@ from sky_ssl.explore.neighbours import normalised
 from sky_ssl.explore.whitening import AXES, POWER, fit_whitening
 from sky_ssl.probes.crossval import tune_values
 from sky_ssl.probes.draws import draw_labels
+from sky_ssl.probes.prior import Prior, fit_prior, sample_size
 from sky_ssl.probes.redshift import value_statistic
 
 Features = npt.NDArray[np.floating]
@@ -62,8 +64,22 @@ def _leaf(labels: int) -> int:
     return int(np.clip(labels // 10, 2, _LEAF))
 
 
+def prior_of_sky(x: Features, truth: Truth) -> Prior | None:
+    """Find what the training half says unlabelled, in natural proportion, of features (N, D)."""
+    rows = np.flatnonzero(truth.natural & truth.train)
+    size = sample_size(x.shape[1])
+    return fit_prior(x[rows[:: -(-len(rows) // size) or 1]])
+
+
 def class_draws(
-    x: Features, truth: Truth, task: str, *, labels: int, repeats: int, trees: bool = False
+    x: Features,
+    truth: Truth,
+    task: str,
+    *,
+    labels: int,
+    repeats: int,
+    trees: bool = False,
+    prior: Prior | None = None,
 ) -> Draws:
     """Classify from so many labels, the same number of each class, drawn from the training half.
 
@@ -74,6 +90,7 @@ def class_draws(
         labels: in a draw.
         repeats: draws.
         trees: boosted trees instead of the linear probe.
+        prior: of the linear probe, see `prior_of_sky`.
 
     Returns:
         "balanced_accuracy"; for two classes "average_precision" at 2 %. Empty where the sky has
@@ -85,7 +102,7 @@ def class_draws(
     classes, counts = np.unique(y, return_counts=True)
     if counts.min(initial=labels) < labels // len(classes):
         return {}
-    fit: Fit = Trees if trees else linear_probe
+    fit: Fit = Trees if trees else partial(linear_probe, prior=prior)
     if len(classes) == 2:
         score = few_shot(
             *(x[a], y, x[b], y_test),

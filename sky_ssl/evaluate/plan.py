@@ -16,11 +16,12 @@ from sky_ssl.evaluate.bench import TREES, Bench
 from sky_ssl.evaluate.parts import Key
 from sky_ssl.evaluate.testsky import enrichment
 from sky_ssl.explore.features import SOFTNESS
+from sky_ssl.probes.prior import POWER
 from sky_ssl.progress import terminal
 from sky_ssl.training.predictconfig import fit_table
 
 VERSIONS = {
-    **{"skies": 1, "fewshot": 3, "search": 1, "calibration": 2},
+    **{"skies": 1, "fewshot": 4, "search": 1, "calibration": 3},
     **{"networks": 1, "ceiling": 1},
 }
 """Raised whenever the same settings of a measurement would give other figures."""
@@ -70,8 +71,9 @@ def _key(kind: str, words: tuple[object, ...], settings: dict[str, Any]) -> Key:
 
 
 def _as_seen(bench: Bench, preset: str, seed: int, name: str) -> dict[str, Any]:
-    """Give what a probe's figures depend on: the features, and how tokens are shown to it."""
+    """Give what a probe's figures depend on: the features, and how the probe sees them."""
     seen = {"softness": SOFTNESS} if bench.tokens(preset, name) else {}
+    seen |= {} if name == TREES else {"prior": POWER}
     return {**bench.feature_settings(preset, seed, name), **seen}
 
 
@@ -107,7 +109,8 @@ def _fewshot(bench: Bench, preset: str, seed: int, name: str) -> Iterator[Part]:
                 if task == "Z":
                     drawn = measures.redshift_draws(x, truth, **how)  # type: ignore[arg-type]
                 else:
-                    drawn = measures.class_draws(x, truth, task, **how)  # type: ignore[arg-type]
+                    prior = None if trees else bench.prior(preset, seed, name)
+                    drawn = measures.class_draws(x, truth, task, **how, prior=prior)  # type: ignore[arg-type]
                 if drawn:
                     found[str(n) if n else "all"] = drawn
             return found
@@ -144,7 +147,8 @@ def _calibration(bench: Bench, preset: str, seed: int, name: str) -> Iterator[Pa
 
     def make() -> dict[str, Any]:
         x, truth = bench.values(preset, seed, name), bench.sky(preset, seed).truth
-        return promises.promise_draws(x, truth, **draws)  # type: ignore[arg-type]
+        prior = bench.prior(preset, seed, name)
+        return promises.promise_draws(x, truth, **draws, prior=prior)  # type: ignore[arg-type]
 
     settings = {**_as_seen(bench, preset, seed, name), **draws}
     settings["prevalences"] = list(s.prevalences)

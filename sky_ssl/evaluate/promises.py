@@ -16,6 +16,7 @@ from sky_ssl.probes.calibration import Calibration
 from sky_ssl.probes.crossval import tune_classes
 from sky_ssl.probes.draws import draw_labels
 from sky_ssl.probes.hits import calibrated_hits
+from sky_ssl.probes.prior import Prior
 
 EDGES = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 """Of the bins of probability; a probe of few labels promises little where dwarfs are rare."""
@@ -27,7 +28,13 @@ Flags = npt.NDArray[np.bool_]
 
 
 def promise_draws(
-    x: Features, truth: Truth, *, prevalences: tuple[float, ...], labels: int, repeats: int
+    x: Features,
+    truth: Truth,
+    *,
+    prevalences: tuple[float, ...],
+    labels: int,
+    repeats: int,
+    prior: Prior | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Fit probes on the training half and compare what they promise with the test half.
 
@@ -37,6 +44,7 @@ def promise_draws(
         prevalences: shares of dwarfs, above 0.
         labels: in a draw, half of each side.
         repeats: draws.
+        prior: see `measures.prior_of_sky`.
 
     Returns:
         By prevalence, lists of a number per draw: "calibration_error" (mean distance of promise
@@ -54,7 +62,7 @@ def promise_draws(
     for repeat in range(repeats):
         rng = np.random.default_rng([2, repeat])
         rows = draw_labels(np.arange(len(a)), y, labels, natural=False, rng=rng)
-        probe = tune_classes(x[a[rows]], y[rows], seed=repeat)
+        probe = tune_classes(x[a[rows]], y[rows], seed=repeat, prior=prior)
         assert probe.calibration is not None  # three or more labels of a kind have one
         score = probe.model.decision(x[b])
         for prevalence in prevalences:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sky_ssl.explore.probing import BUFFER, sky_groups
-from sky_ssl.probes.crossval import Apart, deal, far_from, possible_folds
+from sky_ssl.probes.folds import Apart, deal, far_from, possible_folds
 from sky_ssl.sky.coords import unit_vectors
 
 MOST_DRAWN, MOST_OTHERS = 4000, 12_000  # rows of a fit

@@ -21,7 +21,8 @@ from sky_ssl.explore.fitted import probe_selection
 from sky_ssl.explore.probing import BUFFER, Problem, finite_rows, one_each, sky_groups
 from sky_ssl.explore.rule import Selection
 from sky_ssl.probes.calibration import Calibration
-from sky_ssl.probes.crossval import Apart, Tuned, tune_classes
+from sky_ssl.probes.crossval import Tuned, tune_classes
+from sky_ssl.probes.folds import Apart
 from sky_ssl.probes.learning import next_to_label
 from sky_ssl.probes.linear import LinearClassifier, fit_classes
 from sky_ssl.probes.prevalence import Prevalence
@@ -159,13 +160,13 @@ def quick_fit(problem: Problem, seed: int = 0) -> Tuned:
     """Fit a probe at once: to all labels, or to 1500 of each kind where there are more."""
     y = problem.y.astype(bool)
     if len(y) <= 2 * _MOST:
-        return tune_classes(problem.x, y, problem.groups, seed=seed)
+        return tune_classes(problem.x, y, problem.groups, seed=seed, prior=problem.prior)
     rng = np.random.default_rng(seed)
     sides = [rng.permutation(np.flatnonzero(y == side))[:_MOST] for side in (True, False)]
     some = np.sort(np.concatenate(sides))
     groups = None if problem.groups is None else problem.groups[some]
     x = np.asarray(features_of(problem.e)[problem.rows[some]], dtype=np.float32)
-    return tune_classes(x, y[some], groups, seed=seed)
+    return tune_classes(x, y[some], groups, seed=seed, prior=problem.prior)
 
 
 def score_all(e: Embeddings, model: LinearClassifier) -> npt.NDArray[np.float32]:

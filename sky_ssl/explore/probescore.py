@@ -21,11 +21,11 @@ from sky_ssl.probes.crossval import (
     Tuned,
     cross_validate_classes,
     cross_validate_values,
-    possible_folds,
     tune_classes,
     tune_values,
 )
 from sky_ssl.probes.draws import Draw, averaged, few_shot
+from sky_ssl.probes.folds import possible_folds
 from sky_ssl.probes.linear import LinearRegressor
 from sky_ssl.probes.metrics import (
     class_figures,
@@ -147,7 +147,7 @@ def _by_folds(
             x, y, groups, folds=o.folds, seed=o.seed, redshift=is_redshift
         )
     else:
-        model = tune_classes(x, y, groups, folds=o.folds, seed=o.seed)
+        model = tune_classes(x, y, groups, folds=o.folds, seed=o.seed, prior=problem.prior)
         strength = model.strength
     folds = possible_folds(kinds, groups, o.folds)
     body: dict[str, Any] = {"n_train": len(y), "n_test": 0, "repeats": 0, "split": split}
@@ -156,7 +156,8 @@ def _by_folds(
         shape = (len(y),) if numbers or len(np.unique(y)) == 2 else (len(y), len(np.unique(y)))
         return body | {"strength": strength}, model, np.full(shape, np.nan)
     of_values = partial(cross_validate_values, redshift=is_redshift)
-    held: HeldOut = (of_values if numbers else cross_validate_classes)(
+    of_classes = partial(cross_validate_classes, prior=problem.prior)
+    held: HeldOut = (of_values if numbers else of_classes)(
         x, y, groups, folds=o.folds, seed=o.seed, apart=apart, progress=progress
     )
     body["n_train"] = round(len(y) * (folds - 1) / folds)
@@ -230,6 +231,7 @@ def _draws(
         redshift=problem.task == "redshift",
         seed=o.seed,
         apart=problem.apart,
+        prior=problem.prior,
         progress=progress,
     )
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from sky_ssl.embedding.store import Embeddings, open_embeddings
 from sky_ssl.errors import InputError
-from sky_ssl.explore.features import features_of
+from sky_ssl.explore.features import features_of, prior_of
 from sky_ssl.explore.labelcolumn import (
     as_classes,
     as_numbers,
@@ -22,7 +22,8 @@ from sky_ssl.explore.labelcolumn import (
     task_of,
 )
 from sky_ssl.explore.matching import match_objects, read_objects
-from sky_ssl.probes.crossval import Apart
+from sky_ssl.probes.folds import Apart
+from sky_ssl.probes.prior import Prior
 from sky_ssl.sky.coords import first_of_each, sky_blocks, unit_vectors
 
 TASKS = ("classify", "regress", "redshift")
@@ -52,6 +53,11 @@ class Problem:
     def x(self) -> npt.NDArray[np.floating]:
         """Read the features (n, D) of the labelled objects."""
         return np.asarray(features_of(self.e)[self.rows], dtype=np.float32)
+
+    @property
+    def prior(self) -> Prior | None:
+        """What the whole survey, unlabelled, says of the coefficients; none for numbers."""
+        return prior_of(self.e) if self.task == "classify" else None
 
 
 def load_problem(

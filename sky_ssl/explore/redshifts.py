@@ -21,7 +21,7 @@ from sky_ssl.explore.probescore import Outcome, ProbeOptions, measure
 from sky_ssl.explore.probeuse import predictions
 from sky_ssl.explore.probing import BUFFER, MOST_LABELS, Problem, finite_rows, one_each, sky_groups
 from sky_ssl.probes.bootstrap import Interval, wilson
-from sky_ssl.probes.crossval import Apart
+from sky_ssl.probes.folds import Apart
 from sky_ssl.probes.redshift import OUTLIER, value_figures
 from sky_ssl.sky.coords import unit_vectors
 

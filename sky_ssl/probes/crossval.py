@@ -5,13 +5,13 @@ held-out decision values or numbers. The strength is chosen, and the decision va
 inside each training part, so nothing of the test part enters.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from sky_ssl.probes.calibration import Calibration, fit_calibration
+from sky_ssl.probes.folds import FOLDS, Apart, Groups, Rows, deal, parts, possible_folds
 from sky_ssl.probes.linear import (
     PENALTIES,
     STRENGTHS,
@@ -22,27 +22,17 @@ from sky_ssl.probes.linear import (
     fit_value_path,
     fit_values,
 )
+from sky_ssl.probes.prior import Prior
 from sky_ssl.progress import Progress
 
 Features = npt.NDArray[np.floating]
 Numbers = npt.NDArray[np.floating]
-Groups = npt.NDArray | None
-Rows = npt.NDArray[np.int64]
 
-FOLDS = 5
 _DEFAULT_STRENGTH = 0.3
 _DEFAULT_PENALTY = 100.0
 _LEAST = 3  # of each kind, before anything can be chosen on them
 _FEW = 100  # labels, below which a fixed strength is better than one chosen on them
 _MANY, _FEW_FOLDS = 1000, 3
-
-
-@dataclass(frozen=True)
-class Apart:
-    """Objects of a training part this close to a test object are left out of it."""
-
-    points: npt.NDArray[np.float64]  # (n, 3) unit vectors; NaN if unknown
-    distance: float  # in the same unit
 
 
 @dataclass(frozen=True)
@@ -77,95 +67,46 @@ class HeldOut:
     strengths: list[float]  # chosen in each fold
 
 
-def possible_folds(y: npt.NDArray, groups: Groups, most: int = FOLDS) -> int:
-    """Give the number of folds that leave every class in every training part; below 2 is none.
-
-    Args:
-        y: (n,) classes; a constant for numbers.
-        groups: (n,) what stays together.
-        most: folds wanted.
-    """
-    if groups is None:
-        return int(min(most, np.unique(y, return_counts=True)[1].min(initial=most)))
-    return int(min([most, *(len(np.unique(groups[y == name])) for name in np.unique(y))]))
-
-
-def deal(y: npt.NDArray, groups: Groups, folds: int, seed: int) -> Rows:
-    """Deal objects into folds with about the same share of each class; groups stay together.
-
-    Args:
-        y: (n,) classes; a constant for numbers.
-        groups: (n,) or None.
-        folds: two or more.
-        seed: of the order in which groups are dealt.
-
-    Returns:
-        (n,) fold from 0.
-    """
-    rng = np.random.default_rng(seed)
-    codes = np.unique(y, return_inverse=True)[1]
-    if groups is None:
-        order = rng.permutation(len(y))
-        order = order[np.argsort(codes[order], kind="stable")]
-        fold = np.empty(len(y), dtype=np.int64)
-        fold[order] = np.arange(len(y)) % folds
-        return fold
-    members = np.unique(groups, return_inverse=True)[1]
-    shares = np.zeros((members.max() + 1, codes.max() + 1))
-    np.add.at(shares, (members, codes), 1.0)
-    shares /= shares.sum(axis=0)
-    # the fullest first, each to the fold that has least of what it holds
-    order = np.lexsort((rng.random(len(shares)), -shares.max(axis=1).round(3)))
-    load = np.zeros((folds, shares.shape[1]))
-    chosen = np.empty(len(shares), dtype=np.int64)
-    tie = 1e-9 * rng.random(folds)
-    for group in order:
-        chosen[group] = np.argmin(load @ shares[group] + tie)
-        load[chosen[group]] += shares[group]
-    return chosen[members]
-
-
-def parts(fold: Rows, apart: Apart | None = None) -> Iterator[tuple[Rows, Rows]]:
-    """Give (training rows, test rows) of each fold, training rows near a test row left out."""
-    for number in range(int(fold.max()) + 1):
-        test, train = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
-        yield (train if apart is None else far_from(train, test, apart)), test
-
-
-def far_from(train: Rows, test: Rows, apart: Apart) -> Rows:
-    """Keep the training rows that are not close to any test row."""
-    from scipy.spatial import cKDTree
-
-    known = np.asarray(np.isfinite(apart.points).all(axis=1))
-    placed = test[known[test]]
-    if not placed.size or apart.distance <= 0:
-        return train
-    mine = np.where(known[train][:, None], apart.points[train], 9.0)  # far from everything
-    distance, _ = cKDTree(apart.points[placed]).query(mine, distance_upper_bound=apart.distance)
-    return train[~np.isfinite(distance)]
-
-
 def tune_classes(
-    x: Features, y: npt.NDArray, groups: Groups = None, *, folds: int = FOLDS, seed: int = 0
+    x: Features,
+    y: npt.NDArray,
+    groups: Groups = None,
+    *,
+    folds: int = FOLDS,
+    seed: int = 0,
+    prior: Prior | None = None,
 ) -> Tuned:
     """Fit a classifier with the strength that has the least balanced log-loss on held-out folds.
 
     With fewer than 100 labels the strength is 0.3, which does better than one chosen on so few.
     Where the groups do not suffice for folds single objects are held out; where there are fewer
     than three labels of a kind there is no calibration. With more than a thousand labels three
-    folds are enough.
+    folds are enough. What the unlabelled survey says of the coefficients (`prior`) is for features
+    as they are; the classifier found is for these as well.
     """
+    if prior is None:
+        return _tuned(x, y, groups, folds, seed, scaled=False)
+    found = _tuned(prior.apply(x), y, groups, folds, seed, scaled=True)
+    return replace(found, model=prior.unfolded(found.model))
+
+
+def _tuned(
+    x: Features, y: npt.NDArray, groups: Groups, folds: int, seed: int, *, scaled: bool
+) -> Tuned:
+    """Fit as `tune_classes` says, on features that are scaled already or not."""
     folds = min(folds, _FEW_FOLDS) if len(y) > _MANY else folds
     classes, counts = np.unique(y, return_counts=True)
     if len(classes) < 2 or counts.min() < _LEAST:
-        model = fit_classes(x, y, strength=_DEFAULT_STRENGTH)
+        model = fit_classes(x, y, strength=_DEFAULT_STRENGTH, scaled=scaled)
         return Tuned(model, _DEFAULT_STRENGTH, None)
     if possible_folds(y, groups, folds) < 2:
         groups = None
     fold = deal(y, groups, possible_folds(y, groups, folds), seed)
     grid = STRENGTHS if len(y) >= _FEW else (_DEFAULT_STRENGTH,)
     best, least, held = _DEFAULT_STRENGTH, np.inf, np.empty(0)
-    paths = [(fit_path(x[train], y[train], grid), test) for train, test in parts(fold)]
+    paths = [
+        (fit_path(x[train], y[train], grid, scaled=scaled), test) for train, test in parts(fold)
+    ]
     for strength in grid:
         scores = np.empty(len(y) if len(classes) == 2 else (len(y), len(classes)))
         for path, test in paths:
@@ -175,7 +116,7 @@ def tune_classes(
             break
         best, least, held = strength, loss, scores
     calibration = fit_calibration(held, y == classes[1]) if len(classes) == 2 else None
-    return Tuned(fit_classes(x, y, strength=best), best, calibration)
+    return Tuned(fit_classes(x, y, strength=best, scaled=scaled), best, calibration)
 
 
 def _balanced_loss(decision: Numbers, y: npt.NDArray, classes: npt.NDArray) -> float:
@@ -196,6 +137,7 @@ def cross_validate_classes(
     folds: int = FOLDS,
     seed: int = 0,
     apart: Apart | None = None,
+    prior: Prior | None = None,
     progress: Progress | None = None,
 ) -> HeldOut:
     """Predict each object by a tuned classifier that was trained on the other folds.
@@ -207,15 +149,17 @@ def cross_validate_classes(
         folds: at most so many.
         seed: of the folds.
         apart: distance to keep between training and test.
+        prior: see `tune_classes`.
         progress: called with (folds done, folds).
     """
-    classes = np.unique(y)
+    classes, scaled = np.unique(y), prior is not None
+    x = x if prior is None else prior.apply(x)
     fold = deal(y, groups, possible_folds(y, groups, folds), seed)
     values = np.empty(len(y) if len(classes) == 2 else (len(y), len(classes)))
     strengths = []
     for number, (train, test) in enumerate(parts(fold, apart)):
         inner = None if groups is None else groups[train]
-        tuned = tune_classes(x[train], y[train], inner, folds=folds, seed=seed + number + 1)
+        tuned = _tuned(x[train], y[train], inner, folds, seed + number + 1, scaled=scaled)
         values[test] = tuned.decision(x[test], classes)
         strengths.append(tuned.strength)
         if progress:

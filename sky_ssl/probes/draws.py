@@ -19,20 +19,10 @@ from sky_ssl.probes.bootstrap import (
     resampled,
     resamples_for,
 )
-from sky_ssl.probes.crossval import (
-    Apart,
-    Features,
-    Groups,
-    Numbers,
-    Rows,
-    Tuned,
-    deal,
-    far_from,
-    possible_folds,
-    tune_classes,
-    tune_values,
-)
+from sky_ssl.probes.crossval import Features, Numbers, Tuned, tune_classes, tune_values
+from sky_ssl.probes.folds import Apart, Groups, Rows, deal, far_from, possible_folds
 from sky_ssl.probes.linear import LinearRegressor
+from sky_ssl.probes.prior import Prior
 from sky_ssl.progress import Progress
 
 
@@ -77,6 +67,7 @@ def few_shot(
     redshift: bool = False,
     seed: int = 0,
     apart: Apart | None = None,
+    prior: Prior | None = None,
     progress: Progress | None = None,
 ) -> list[Draw]:
     """Draw labels from one half of the sky and score on the other, `repeats` times.
@@ -92,6 +83,7 @@ def few_shot(
         redshift: the numbers are redshifts, see `linear.fit_values`.
         seed: of halves and draws.
         apart: distance to keep between training and test.
+        prior: of classes, see `crossval.tune_classes`.
         progress: called with (draws done, repeats).
 
     Raises:
@@ -119,7 +111,7 @@ def few_shot(
             model = tune_values(x[train], y[train], inner, seed=repeat, redshift=redshift)[0]
             values = model.predict(x[test])
         else:
-            model = tune_classes(x[train], y[train], inner, seed=repeat)
+            model = tune_classes(x[train], y[train], inner, seed=repeat, prior=prior)
             values = model.decision(x[test], classes)
         draws.append(Draw(train, test, values, model))
         if progress:

@@ -97,7 +97,12 @@ class LinearRegressor:
 
 
 def fit_classes(
-    x: Features, y: npt.NDArray, *, strength: float = 0.1, balanced: bool = True
+    x: Features,
+    y: npt.NDArray,
+    *,
+    strength: float = 0.1,
+    balanced: bool = True,
+    scaled: bool = False,
 ) -> LinearClassifier:
     """Fit a logistic regression with an L2 penalty.
 
@@ -106,15 +111,21 @@ def fit_classes(
         y: (n,) classes, two or more different ones.
         strength: inverse of the penalty (scikit-learn's C).
         balanced: give each class the same weight in all.
+        scaled: the features are scaled already, as by `prior.Prior.apply`: leave them as they are.
 
     Raises:
         InputError: one class only, or NaN.
     """
-    return next(fit_path(x, y, (strength,), balanced=balanced))
+    return next(fit_path(x, y, (strength,), balanced=balanced, scaled=scaled))
 
 
 def fit_path(
-    x: Features, y: npt.NDArray, strengths: tuple[float, ...], *, balanced: bool = True
+    x: Features,
+    y: npt.NDArray,
+    strengths: tuple[float, ...],
+    *,
+    balanced: bool = True,
+    scaled: bool = False,
 ) -> Iterator[LinearClassifier]:
     """Fit `fit_classes` for several strengths in turn, each started from the one before.
 
@@ -128,6 +139,8 @@ def fit_path(
         what = f"all {len(y)} are {classes[0]!s}" if len(classes) else "there are none"
         raise InputError(f"labels: {what}; a probe needs at least two kinds")
     mean, std, z = _standardised(x, len(y))
+    if scaled:
+        mean, std, z = np.zeros_like(mean), np.ones_like(std), np.asarray(x, dtype=np.float64)
     axes, reduced = _span(z)
     if len(z) > _EXACT_ROWS:
         reduced = reduced.astype(np.float32)  # half the time, differences below 1 %

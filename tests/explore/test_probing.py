@@ -9,7 +9,7 @@ import pytest
 
 from sky_ssl.explore.labelcolumn import as_classes, biased_sources, task_of
 from sky_ssl.explore.probing import load_problem, sky_groups
-from sky_ssl.probes.crossval import deal, parts
+from sky_ssl.probes.folds import deal, parts
 
 
 def write(path: Path, values: np.ndarray, **columns: np.ndarray) -> Path:

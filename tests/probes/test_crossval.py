@@ -5,16 +5,12 @@ import pytest
 from scipy.stats import norm
 
 from sky_ssl.probes.crossval import (
-    Apart,
     cross_validate_classes,
     cross_validate_values,
-    deal,
-    far_from,
-    parts,
-    possible_folds,
     tune_classes,
     tune_values,
 )
+from sky_ssl.probes.folds import Apart, deal, far_from, parts, possible_folds
 from sky_ssl.probes.metrics import class_figures
 
 
