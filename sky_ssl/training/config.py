@@ -60,6 +60,7 @@ class TrainConfig:
     """How the weights are learned."""
 
     steps: int = 2000  # optimizer steps
+    schedule: int = 0  # steps that the learning rate is planned for; 0 = `steps`
     batch_size: int = 64  # images per step, over all ranks
     accumulate: int = 1  # pieces a rank's share of the batch is worked through in
     lr: float = 1e-3  # peak learning rate
@@ -82,6 +83,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _require(self.steps >= 1, "train.steps", self.steps, "at least 1")
+        planned = self.schedule == 0 or self.schedule >= self.steps
+        _require(planned, "train.schedule", self.schedule, f"0, or {self.steps} (steps) or more")
         _require(self.batch_size >= 1, "train.batch_size", self.batch_size, "at least 1")
         _require(self.accumulate >= 1, "train.accumulate", self.accumulate, "at least 1")
         _require(self.lr > 0, "train.lr", self.lr, "above 0")

@@ -9,11 +9,15 @@ from sky_ssl.training.config import TrainConfig
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
-    """Give the rate of a step: linear warm-up, then a cosine down to `min_lr` at the last step."""
-    warmup = max(1, round(config.warmup * config.steps)) if config.warmup else 0
+    """Give the rate of a step: linear warm-up, then a cosine down to `min_lr` at the last step.
+
+    Of a longer schedule (`config.schedule`) the last step comes before the rate is down there.
+    """
+    steps = config.schedule or config.steps
+    warmup = max(1, round(config.warmup * steps)) if config.warmup else 0
     if step < warmup:
         return config.lr * (step + 1) / warmup
-    progress = (step - warmup) / max(1, config.steps - 1 - warmup)
+    progress = (step - warmup) / max(1, steps - 1 - warmup)
     cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
     return config.min_lr + (config.lr - config.min_lr) * cosine
 
