@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import (
+    cache,
     drawnrule,
     frame,
     jobsboard,
@@ -23,6 +24,7 @@ _GALLERY = 240  # pixels
 _HIDDEN = "collapsed"
 
 path, data = frame.need_data()
+cache.warm(path)
 with st.container():  # a place of its own, so that the map stays when a job comes or goes
     jobsboard.board()
 files = frame.maps(data)

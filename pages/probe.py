@@ -11,8 +11,8 @@ from sky_ssl.explore.liveprobe import Live
 _HEIGHT, _INSPECTOR = 330, 700  # pixels of the gallery, and of what is beside it
 _EVERY = 0.6  # seconds between two looks at figures that are being made
 
-cache.warm()
 path, data = frame.need_data()
+cache.warm(path)
 
 
 def bar() -> None:

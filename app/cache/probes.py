@@ -57,14 +57,18 @@ def _probability_colours(key: str, prevalence: Any, _probe: Any) -> Colouring:
     return colour_numbers(found, 0.0, max(most, 1e-6))
 
 
-@st.cache_resource(show_spinner=False)
-def warm() -> None:
-    """Load beside the pages what the first probe needs."""
+def warm(path: Path) -> None:
+    """Make ready beside the pages what the first probe of some embeddings needs."""
+    _warm(path, stamp(path))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _warm(path: Path, changed: Stamp) -> None:
     import threading
 
     from sky_ssl.explore.liveprobe import warm_up
 
-    threading.Thread(target=warm_up, daemon=True).start()
+    threading.Thread(target=warm_up, args=(data(path).embeddings,), daemon=True).start()
 
 
 def later(kind: str, key: str, work: Any) -> Any:

@@ -8,6 +8,7 @@ length) to .44, and R2 of the redshift from .59 to .65. Averages over patches, p
 vectors of others are left as they are.
 """
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ SOFTNESS = 1.0
 _CACHE_BYTES = 1 << 20  # a block of this size stays in the cache of a core
 _PRIORS: dict[tuple[object, ...], Prior | None] = {}  # of the files looked at last
 _PRIORS_KEPT = 4
+_FINDING = threading.Lock()  # what is being found beside a page is waited for, not found twice
 
 
 def softened(values: npt.NDArray[np.floating], softness: float = SOFTNESS) -> npt.NDArray:
@@ -97,13 +99,13 @@ def prior_of(e: Embeddings) -> Prior | None:
         return None
     changed = e.path.stat().st_mtime_ns if e.path.exists() else id(e.values)
     key = (str(e.path), e.values.shape, changed)
-    if key not in _PRIORS:
-        sample = np.concatenate(list(spread(e.values, sample_size(e.values.shape[1]))))
-        found = fit_prior(softened(sample, softness))
-        while len(_PRIORS) >= _PRIORS_KEPT:
-            _PRIORS.pop(next(iter(_PRIORS)))
-        _PRIORS[key] = found
-    return _PRIORS[key]
+    with _FINDING:
+        if key not in _PRIORS:
+            sample = np.concatenate(list(spread(e.values, sample_size(e.values.shape[1]))))
+            while len(_PRIORS) >= _PRIORS_KEPT:
+                _PRIORS.pop(next(iter(_PRIORS)))
+            _PRIORS[key] = fit_prior(softened(sample, softness))
+        return _PRIORS[key]
 
 
 def features_of(e: Embeddings) -> Any:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from sky_ssl.embedding.store import Embeddings
 from sky_ssl.errors import InputError
-from sky_ssl.explore.features import features_of
+from sky_ssl.explore.features import features_of, prior_of
 from sky_ssl.explore.fitted import probe_selection
 from sky_ssl.explore.probing import BUFFER, Problem, finite_rows, one_each, sky_groups
 from sky_ssl.explore.rule import Selection
@@ -108,7 +108,7 @@ def ask(e: Embeddings, rows: Rows, labels: Texts, question: Question, *, folds: 
         question: what is looked for.
         folds: that blocks of sky should suffice for.
     """
-    warm_up()
+    warm_up(e)
     started = time.perf_counter()
     try:
         problem = problem_of(e, rows, labels, question, folds=folds)
@@ -120,9 +120,11 @@ def ask(e: Embeddings, rows: Rows, labels: Texts, question: Question, *, folds: 
     return Live(question, e, rows, labels, problem, "", model, scores, spent)
 
 
-def warm_up() -> None:
-    """Load what the first fit needs: it takes a second or two that need not fall on a label."""
+def warm_up(e: Embeddings) -> None:
+    """Make ready what the first fit needs: it takes some seconds that need not fall on a label."""
     import sklearn.linear_model  # noqa: F401
+
+    prior_of(e)
 
 
 def problem_of(
