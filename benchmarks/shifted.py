@@ -1,12 +1,13 @@
 """Do objects keep their rank when they lie off the centre of their cutout?
 
     python benchmarks/shifted.py --run RUN --tile FOLDER [--shifts 2 5 10] [--pooling mean]
+                                 [--score tokens]
 
 Sources of a real tile are cut at their centre and so many pixels beside it, and embedded. For
 queries of 5 sources each (20 draws), sources are ranked by likeness when centred and when shifted,
 the exemplars centred: Spearman's correlation of the scores, and the share of the first 25 and 100
-that stays. Beside it, as the measure of what noise alone does, the same for cutouts with one more
-sky noise added to each pixel.
+that stays. Likeness is that of `sky-ssl search`: whitened, or by tokens. Beside it, as the measure
+of what noise alone does, the same for cutouts with one more sky noise added to each pixel.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from scipy.stats import spearmanr
 
 from sky_ssl.errors import InputError
 from sky_ssl.explore.neighbours import normalised
+from sky_ssl.explore.whitening import fit_whitening
 from sky_ssl.model.embedding import embed
 from sky_ssl.sky.cutting import cut_tile
 from sky_ssl.sky.detect import detect
@@ -35,7 +37,7 @@ DEPTHS = (25, 100)
 
 
 class Embedder:
-    """The network of a run, from cutouts to rows of length 1."""
+    """The network of a run, from cutouts to embeddings."""
 
     def __init__(self, run: str, pooling: str) -> None:
         self.model, state = load_model(run)
@@ -49,13 +51,13 @@ class Embedder:
         """Embed images (N, C, H, W)."""
         parts = torch.from_numpy(images.astype(np.float32)).split(128)
         found = [embed(self.model.encoder, part, self.statistics, self.pooling) for part in parts]
-        return normalised(torch.cat(found).numpy(), self.tokens)
+        return torch.cat(found).numpy()
 
 
 def agreement(
     centred: np.ndarray, other: np.ndarray, repeats: int, seed: int = 0
 ) -> dict[str, float]:
-    """Compare the rankings of (N, D) rows with those of the same objects seen otherwise."""
+    """Compare the rankings of (N, q) rows of length 1 with those of the objects seen otherwise."""
     rng = np.random.default_rng(seed)
     rank, kept = [], {depth: [] for depth in DEPTHS}
     for _ in range(repeats):
@@ -92,10 +94,17 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         seen = {s: cut_tile(tile, x + s, y, size=size, binning=1) for s in (0, *args.shifts)}
     rng = np.random.default_rng(0)
     noise = rng.standard_normal(seen[0].shape, dtype=np.float32) * embedder.sigma
-    centred = embedder(seen[0])
-    rows = {"noise added": agreement(centred, embedder(seen[0] + noise), args.repeats)}
+    plain = embedder(seen[0])
+    if args.score == "whitened":
+        whitening = fit_whitening(plain, embedder.tokens)
+        ready = lambda values: normalised(whitening.apply(values), 1)  # noqa: E731
+    else:
+        ready = lambda values: normalised(values, embedder.tokens)  # noqa: E731
+    centred = ready(plain)
+    rows = {"noise added": agreement(centred, ready(embedder(seen[0] + noise)), args.repeats)}
     for shift in args.shifts:
-        rows[f"{shift} pixels beside"] = agreement(centred, embedder(seen[shift]), args.repeats)
+        other = ready(embedder(seen[shift]))
+        rows[f"{shift} pixels beside"] = agreement(centred, other, args.repeats)
     return {"run": args.run, "sources": len(x), "size": size, "rows": rows}
 
 
@@ -109,6 +118,7 @@ def main() -> int:
     parser.add_argument("--survey", help="default: that of the run")
     parser.add_argument("--shifts", type=int, nargs="+", default=[2, 5, 10])
     parser.add_argument("--pooling", default="central")
+    parser.add_argument("--score", default="whitened", choices=("whitened", "tokens"))
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
@@ -119,7 +129,7 @@ def main() -> int:
         return 2
     print(
         f"{result['sources']} sources above {LEAST_SNR:g} sigma, {result['size']} px cutouts, "
-        f"pooling {args.pooling}"
+        f"pooling {args.pooling}, scored {args.score}"
     )
     names = list(next(iter(result["rows"].values())))
     print(f"{'':20}" + "".join(f"{name:>16}" for name in names))
