@@ -1,18 +1,22 @@
 """Maps of embeddings: seconds, and how many neighbours stay neighbours, beside other packages.
 
-    python benchmarks/explore_maps.py [--rows 10000] [--threads 0] [--json FILE]
+    python benchmarks/explore_maps.py [--rows 10000] [--threads 0] [--only NAME ...]
+                                      [--limit SECONDS] [--json FILE]
 
 UMAP and t-SNE of this package (seeded; principal axes included in the time), of umap-learn (seeded,
 which runs on one thread, and unseeded) and of scikit-learn, on the same made-up embeddings: clumps
 of unequal size, each spread along a few directions of its own. The others are given the vectors
 already projected onto 50 axes. Each package makes a map of 500 objects first, so that nothing is
-compiled while the clock runs. Recall: the share of the 15 nearest among the embeddings (cosine, all
-dimensions) that are among the 15 nearest in the map, over 2,000 objects spread evenly.
+compiled while the clock runs. Recall: the share of the 15 nearest among the embeddings (cosine,
+all dimensions) that are among the 15 nearest in the map, over 2,000 objects spread evenly. With a
+limit each package works in a process of its own, and one that takes longer is stopped and said to.
 """
 
 import argparse
 import json
+import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -96,14 +100,34 @@ def neighbours(points: Floats, rows: npt.NDArray[np.int64]) -> list[npt.NDArray[
     return [near[near != own][:NEIGHBOURS] for near, own in zip(found, rows, strict=True)]
 
 
-def measure(rows: int, threads: int) -> dict[str, Any]:
+def limited(rows: int, threads: int, names: list[str], limit: float) -> dict[str, Any]:
+    """Make each map in a process of its own, stopped after so many seconds."""
+    table: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            out = Path(folder) / "one.json"
+            command = [sys.executable, __file__, "--rows", str(rows), "--threads", str(threads)]
+            command += ["--only", name, "--json", str(out)]
+            try:
+                subprocess.run(command, check=True, timeout=limit, stdout=subprocess.DEVNULL)
+                found = json.loads(out.read_text(encoding="utf-8"))["maps"][name]
+                text = f"{found['seconds']:9.1f}{found['recall']:12.3f}"
+            except subprocess.TimeoutExpired:
+                found, text = {"longer_than": limit}, f"  not in {limit:.0f} s, all in"
+            table[name] = found
+            print(f"{name:32}{text}", flush=True)
+    return {"rows": rows, "threads": threads_or_all(threads), "maps": table}
+
+
+def measure(rows: int, threads: int, names: list[str]) -> dict[str, Any]:
     """Make each map once; give seconds and recall by method."""
     values = clumps(rows)
     points = principal_axes(values, 1, 50).project(values)
     queries = np.unique(np.linspace(0, rows - 1, min(rows, QUERIES)).astype(np.int64))
     exact = neighbours(normalised(values, 1), queries)
     table = {}
-    for name, make in METHODS.items():
+    for name in names:
+        make = METHODS[name]
         few = slice(0, 500)
         make(values[few], points[few], threads)
         began = time.perf_counter()
@@ -122,6 +146,8 @@ def main() -> int:
     )
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--threads", type=int, default=0, help="default: all cores")
+    parser.add_argument("--only", nargs="+", choices=list(METHODS), default=list(METHODS))
+    parser.add_argument("--limit", type=float, default=0, help="seconds a map may take; 0: any")
     parser.add_argument("--json", type=Path, help="write the figures here")
     args = parser.parse_args()
     try:
@@ -130,7 +156,10 @@ def main() -> int:
         print(f"{f'{args.rows} objects':32}{'seconds':>9}{'recall@15':>12}")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the other packages, on threads and seeds
-            result = measure(args.rows, args.threads)
+            if args.limit > 0:
+                result = limited(args.rows, args.threads, args.only, args.limit)
+            else:
+                result = measure(args.rows, args.threads, args.only)
     except InputError as error:
         print(f"explore_maps.py: {error}", file=sys.stderr)
         return 2

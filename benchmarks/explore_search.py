@@ -6,7 +6,7 @@
 The vectors lie in clusters of unequal size (a mixture of Gaussians on few dimensions, with noise on
 all), since real embeddings do and pure noise has no neighbours worth the name. They are written to
 a temporary folder (--folder to choose the disk). "whitened" is what `sky-ssl search` does unless
-told otherwise: 32 whitened axes, exact; the other kinds score the mean cosine over tokens.
+told otherwise: 64 whitened axes, exact; the other kinds score the mean cosine over tokens.
 
 Each kind runs in a process of its own, so that its peak memory is its own: `build` when it makes
 the index, `search` when it opens it again and searches. Queries are 50 rows, without themselves;
