@@ -28,6 +28,7 @@ from mocksky import (
 
 from sky_ssl.errors import InputError
 from sky_ssl.evaluate.evidence import FILE
+from sky_ssl.explore.features import prior_of
 from sky_ssl.explore.hiding import Hiding, agreement, fill_objects
 from sky_ssl.explore.maps import NO_VECTOR
 from sky_ssl.explore.redshifts import bin_deviations, deviations
@@ -94,7 +95,8 @@ def draw_classes(sky: Sky) -> "Figure":
     kind, tile = np.asarray(sky.truth.columns["class"], str), sky.truth.columns["tile"]
     a, b = sky.halves(np.ones(len(kind), bool))
     classes = np.unique(kind)
-    decision = tune_classes(sky.x[a], kind[a], tile[a]).decision(sky.x[b], classes)
+    probe = tune_classes(sky.x[a], kind[a], tile[a], prior=prior_of(sky.data.embeddings))
+    decision = probe.decision(sky.x[b], classes)
     found = class_figures(kind[b], decision, classes, groups=tile[b])
     matrix = confusion_matrix(kind[b], classes[most_likely(decision)], classes)
     names = [name for name in PRIOR if name in classes]
