@@ -74,7 +74,7 @@ def verdict_of(found: Figure | None, goal: float) -> str:
     distance = found["mean"] - goal
     word = "reached" if distance >= 0 else "not reached"
     if found["error"] is not None and abs(distance) < _SURE * found["error"]:
-        return f"{word}, by less than its error"
+        return f"{word}, by less than twice its error"
     return word
 
 

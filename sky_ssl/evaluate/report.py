@@ -228,8 +228,9 @@ def _closing(e: Evidence) -> list[str]:
     return [
         "## How it was measured",
         f"{s['objects']:,} objects a sky; {s['repeats']} draws of up to 200 labels and half as "
-        f"many of more. Penalties of probes are chosen by "
-        f"folds within the labels. Networks are fitted on {_listed(s['fit_labels'])} labels, "
+        "many of more. Penalties of probes are chosen by folds within the labels; probes of classes "
+        "know the principal axes of the unlabelled training half, whatever the features "
+        f"(`sky_ssl/probes/prior.py`). Networks are fitted on {_listed(s['fit_labels'])} labels, "
         f"{s['fit_draws']} draws, one sky each, a fifth of the labels kept to stop early. Ceiling: "
         f"{s['ceiling_objects']:,} cutouts of the sky of seed {s['ceiling_seed']}. "
         "`sky_ssl/evaluate/evidence.py` says what the file behind this holds.",

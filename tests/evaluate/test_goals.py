@@ -30,8 +30,8 @@ def test_a_figure_below_its_goal_is_not_reached() -> None:
     """Above, below, nearer than twice the error, and not there."""
     assert verdict_of(found(0.96), 0.95) == "reached"
     assert verdict_of(found(0.93), 0.95) == "not reached"
-    assert verdict_of(found(0.949), 0.95) == "not reached, by less than its error"
-    assert verdict_of(found(0.951), 0.95) == "reached, by less than its error"
+    assert verdict_of(found(0.949), 0.95) == "not reached, by less than twice its error"
+    assert verdict_of(found(0.951), 0.95) == "reached, by less than twice its error"
     assert verdict_of(found(0.93, None), 0.95) == "not reached"
     assert verdict_of(None, 0.95) == "not measured"
 
