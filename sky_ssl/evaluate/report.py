@@ -228,7 +228,7 @@ def _closing(e: Evidence) -> list[str]:
     return [
         "## How it was measured",
         f"{s['objects']:,} objects a sky; {s['repeats']} draws of up to 200 labels and half as "
-        "many of more. Penalties of probes are chosen by folds within the labels; probes of classes "
+        "many of more. Penalties of probes are chosen by folds within the labels; those of classes "
         "know the principal axes of the unlabelled training half, whatever the features "
         f"(`sky_ssl/probes/prior.py`). Networks are fitted on {_listed(s['fit_labels'])} labels, "
         f"{s['fit_draws']} draws, one sky each, a fifth of the labels kept to stop early. Ceiling: "
