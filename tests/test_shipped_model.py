@@ -62,5 +62,5 @@ def test_the_demo_takes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert main(argv) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["run"] == str(MOCK)
-    assert "150 x 768" in said["embeddings"]
+    assert "150 x 1536" in said["embeddings"]  # two blocks of 192, four places
     assert not (tmp_path / "w" / "runs").exists()

@@ -97,11 +97,13 @@ def prior_of(e: Embeddings) -> Prior | None:
     softness = probe_softness(e)
     if not softness:
         return None
-    changed = e.path.stat().st_mtime_ns if e.path.exists() else id(e.values)
-    key = (str(e.path), e.values.shape, changed)
+    size = sample_size(e.values.shape[1])
+    if not e.path.exists():  # nothing tells these numbers from others
+        return fit_prior(softened(np.concatenate(list(spread(e.values, size))), softness))
+    key = (str(e.path), e.values.shape, e.path.stat().st_mtime_ns)
     with _FINDING:
         if key not in _PRIORS:
-            sample = np.concatenate(list(spread(e.values, sample_size(e.values.shape[1]))))
+            sample = np.concatenate(list(spread(e.values, size)))
             while len(_PRIORS) >= _PRIORS_KEPT:
                 _PRIORS.pop(next(iter(_PRIORS)))
             _PRIORS[key] = fit_prior(softened(sample, softness))

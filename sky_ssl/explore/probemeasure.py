@@ -146,7 +146,7 @@ def learning_point(problem: Problem, size: int, *, seed: int = 0) -> dict[str, A
     try:
         draws = few_shot(
             problem.x, problem.y, problem.groups,
-            labels=size, repeats=_DRAWS, seed=seed, apart=problem.apart,
+            labels=size, repeats=_DRAWS, seed=seed, apart=problem.apart, prior=problem.prior,
         )  # fmt: skip
     except InputError:  # a kind lies in one block of sky alone
         return None

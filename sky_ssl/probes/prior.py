@@ -36,7 +36,7 @@ class Prior:
     rest: float  # what all other directions are multiplied by
 
     def apply(self, x: Features) -> Numbers:
-        """Map features (n, D) to (n, D), of mean square 1 over the survey."""
+        """Map features (n, D) to (n, D), of mean square 1 over the survey where they vary."""
         z = (np.asarray(x, dtype=np.float64) - self.mean) / self.std
         return self.rest * z + ((z @ self.axes.T) * self.gains) @ self.axes
 
@@ -81,8 +81,10 @@ def fit_prior(sample: Features) -> Prior | None:
     width = squares ** (POWER / 2)
     rest = 1 / width[-1]
     # of mean square 1 over the survey, as standardised features are, so that the same penalties fit
-    spread = float((squares / width**2).sum()) + float((D - squares.sum()) * rest**2)
-    scale = 1 / np.sqrt(max(spread, np.finfo(float).tiny) / D)
+    varying = D - int(constant.sum())
+    left = max(0.0, varying - float(squares.sum()))  # along all other directions
+    spread = float((squares / width**2).sum()) + left * rest**2
+    scale = 1 / np.sqrt(max(spread, np.finfo(float).tiny) / varying)
     return Prior(mean, std, axes, scale * (1 / width - rest), scale * rest)
 
 

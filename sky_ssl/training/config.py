@@ -255,6 +255,7 @@ def _convert(name: str, value: Any, kind: Any) -> Any:
                 if item is not str
                 else (json.loads(value) if value.startswith("[") else value.split(","))
             )
+        value = value if isinstance(value, list | tuple) else [value]
         return tuple(_convert(name, v, item) for v in value)
     if kind is bool:
         if isinstance(value, str) and value.lower() in ("true", "false"):

@@ -216,7 +216,10 @@ def prepare_fit(run: Path, state: FitState) -> Path | None:
     """
     found, table = checkpoint.find_checkpoint(run), state.table
     if found is not None:
-        before = checkpoint.read_checkpoint(found).table
+        before = stored_table(checkpoint.read_checkpoint(found).table)
+        if "model" in before:  # with what an earlier version had no word for
+            filled = build_section(ModelConfig, "model", before["model"], str(found))
+            before["model"] = json.loads(json.dumps(asdict(filled)))
         for section in ("predict", "model", "about"):
             old, new = before.get(section, {}), table[section]
             for name in new:

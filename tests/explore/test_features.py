@@ -90,5 +90,7 @@ def test_the_survey_as_a_whole_says_what_axes_are_wide(tmp_path: Path) -> None:
     assert prior is not None
     assert expected is not None
     np.testing.assert_allclose(prior.apply(values), expected.apply(values), rtol=1e-6)
-    assert prior_of(e) is prior
+    assert prior_of(e) is not prior  # no file to know it by
+    e.path.touch()
+    assert prior_of(e) is prior_of(e)
     assert prior_of(replace(e, attributes={"pooling": "mean"})) is None

@@ -188,6 +188,7 @@ def test_configurations_come_back_as_they_were() -> None:
     for name in ("pool_weight", "sky_token", "sky_degree", "sky_withheld", "decoder_width"):
         del before["model"][name]  # as stored by an earlier version
     assert config_from_table(before) == Config()
+    assert config_from_table({"model": {"token_blocks": 3}}).model.token_blocks == (3,)
     made = config_from_table({}, {"model.objective": "mae", "model.shared_mask": "none"})
     assert made.model.shared_mask is True
 

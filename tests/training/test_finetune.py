@@ -419,3 +419,17 @@ def test_few_labels_to_stop_on_are_mentioned(pretrained: Pretrained, tmp_path: P
     result = finetune.fit(replace(config, validation=0.0), labels, sky, tmp_path / "b", pretrained)
     assert (result["n_train"], result["n_validation"], result["best_step"]) == (10, 0, 5)
     assert not any("--validation 0" in note for note in result["notes"])
+
+
+def test_a_fit_of_an_earlier_version_goes_on(pretrained: Pretrained, tmp_path: Path) -> None:
+    """A setting of the network that it had no word for is at what was done without it."""
+    sky, config = Sky(), quick("finetune", steps=4)
+    finetune.fit(config, sky.labels(sky.wide), sky, tmp_path, pretrained)
+    for file in tmp_path.glob("checkpoint/step-*/state.json"):
+        record = json.loads(file.read_text())
+        del record["config"]["model"]["token_blocks"]
+        file.write_text(json.dumps(record))
+    finetune.fit(config, sky.labels(sky.wide), sky, tmp_path, pretrained)
+    with pytest.raises(InputError, match=r"this fit was started with predict\.seed = 0"):
+        other = quick("finetune", steps=4, seed=1)
+        finetune.fit(other, sky.labels(sky.wide), sky, tmp_path, pretrained)

@@ -24,7 +24,7 @@ def test_a_longer_schedule_is_left_before_its_end() -> None:
     for step in range(40):
         assert learning_rate(step, short) == learning_rate(step, TrainConfig(steps=100))
     with pytest.raises(
-        InputError, match=r"train.schedule = 30: must be 0, or 40 \(steps\) or more"
+        InputError, match=r"train\.schedule = 30: must be 0, or 40 \(steps\) or more"
     ):
         TrainConfig(steps=40, schedule=30)
 
