@@ -430,6 +430,6 @@ def test_a_fit_of_an_earlier_version_goes_on(pretrained: Pretrained, tmp_path: P
         del record["config"]["model"]["token_blocks"]
         file.write_text(json.dumps(record))
     finetune.fit(config, sky.labels(sky.wide), sky, tmp_path, pretrained)
+    other = quick("finetune", steps=4, seed=1)
     with pytest.raises(InputError, match=r"this fit was started with predict\.seed = 0"):
-        other = quick("finetune", steps=4, seed=1)
         finetune.fit(other, sky.labels(sky.wide), sky, tmp_path, pretrained)
