@@ -124,6 +124,11 @@ def _why(found: Figure | None, goal: float, ceiling: tuple[str, Figure] | None) 
     if ceiling is None:
         return "The ceiling has not been measured."
     top = ceiling[1]["mean"]
+    if top < found["mean"]:
+        return (
+            f"The network fitted on all labels of the ceiling comes to {top:.3f}, below the probe: "
+            "it is no ceiling, and what can be reached is not known."
+        )
     if top < goal:
         return (
             f"The best supervised network with all labels of the ceiling comes to {top:.3f}: the "

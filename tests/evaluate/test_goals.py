@@ -75,3 +75,10 @@ def test_real_images_are_judged_by_gains() -> None:
     assert (
         "in at least 2 other bands it is above the linear regression in 3 of 3" in goals(e)[7].note
     )
+
+
+def test_a_ceiling_below_the_probe_is_none() -> None:
+    """A network that fails where a probe does not says nothing of what can be reached."""
+    notes = {g.what: g.note for g in goals(evidence(r2=0.79))}
+    assert any("it is no ceiling" in note for note in notes.values())
+    assert not any("goal is above" in note for note in notes.values())
