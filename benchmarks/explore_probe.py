@@ -20,7 +20,8 @@ import h5py
 import numpy as np
 
 from sky_ssl.embedding.store import open_embeddings, write_embeddings
-from sky_ssl.explore.features import _PRIORS, features_of, prior_of
+from sky_ssl.explore.features import features_of
+from sky_ssl.explore.surveyprior import find_prior
 from sky_ssl.probes.crossval import cross_validate_classes, tune_classes
 from sky_ssl.probes.hits import calibrated_hits
 from sky_ssl.probes.learning import next_to_label
@@ -89,7 +90,7 @@ def timed(work: Callable[[], object], rounds: int) -> tuple[float, float]:
 def measure(path: Path, labels: int, full: int, rounds: int) -> list[dict[str, object]]:
     """Time each step on an embeddings file."""
     e = open_embeddings(path)
-    values, prior = features_of(e), prior_of(e)
+    values, prior = features_of(e), find_prior(e)
     rng = np.random.default_rng(1)
     truth = is_positive(np.arange(len(values)))
     few = draw(rng, truth, labels)
@@ -104,10 +105,6 @@ def measure(path: Path, labels: int, full: int, rounds: int) -> list[dict[str, o
     left = np.delete(decision, known)  # a list leaves out what is labelled
     moved = calibration.moved_to(SHARE).seen_in(left)
 
-    def first() -> None:
-        _PRIORS.clear()
-        prior_of(e)
-
     def refit() -> None:
         tune_classes(x, y, prior=prior).model.decision(values)
 
@@ -116,7 +113,7 @@ def measure(path: Path, labels: int, full: int, rounds: int) -> list[dict[str, o
         class_figures(y_full, held.values, np.array([False, True]))
 
     steps: list[tuple[str, Callable[[], object]]] = [
-        ("the axes of the file, once", first),
+        ("the axes of the file, once", lambda: find_prior(e)),
         (f"fit of {labels} labels", lambda: tune_classes(x, y, prior=prior)),
         ("scoring of all", lambda: tuned.model.decision(values)),
         ("refit and scoring", refit),

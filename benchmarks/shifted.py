@@ -95,11 +95,13 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     noise = rng.standard_normal(seen[0].shape, dtype=np.float32) * embedder.sigma
     plain = embedder(seen[0])
-    if args.score == "whitened":
-        whitening = fit_whitening(plain, embedder.tokens)
-        ready = lambda values: normalised(whitening.apply(values), 1)  # noqa: E731
-    else:
-        ready = lambda values: normalised(values, embedder.tokens)  # noqa: E731
+    whitening = fit_whitening(plain, embedder.tokens) if args.score == "whitened" else None
+
+    def ready(values: np.ndarray) -> np.ndarray:
+        if whitening is None:
+            return normalised(values, embedder.tokens)
+        return normalised(whitening.apply(values), 1)
+
     centred = ready(plain)
     rows = {"noise added": agreement(centred, ready(embedder(seen[0] + noise)), args.repeats)}
     for shift in args.shifts:

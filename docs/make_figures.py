@@ -28,10 +28,10 @@ from mocksky import (
 
 from sky_ssl.errors import InputError
 from sky_ssl.evaluate.evidence import FILE
-from sky_ssl.explore.features import prior_of
 from sky_ssl.explore.hiding import Hiding, agreement, fill_objects
 from sky_ssl.explore.maps import NO_VECTOR
 from sky_ssl.explore.redshifts import bin_deviations, deviations
+from sky_ssl.explore.surveyprior import prior_of
 from sky_ssl.figures import masked
 from sky_ssl.figures.colours import colour_classes
 from sky_ssl.figures.contact import rgb_bands

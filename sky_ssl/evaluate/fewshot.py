@@ -102,5 +102,5 @@ def few_shot(
 
 
 def linear_probe(x: Features, y: npt.NDArray, seed: int, prior: Prior | None = None) -> Classifier:
-    """Fit the probe of `sky-ssl probe` (see `probes.crossval.tune_classes`)."""
+    """Fit the probe of `sky-ssl probe`, which has a prior on tokens (`crossval.tune_classes`)."""
     return tune_classes(x, y, seed=seed, prior=prior)

@@ -8,22 +8,16 @@ length) to .44, and R2 of the redshift from .59 to .65. Averages over patches, p
 vectors of others are left as they are.
 """
 
-import threading
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sky_ssl.embedding.store import Embeddings
-from sky_ssl.explore.similarity import spread
-from sky_ssl.probes.prior import Prior, fit_prior, sample_size
 
 SOFTNESS = 1.0
 """Where numbers bend, in standard deviations of the tokens; half of it and twice do as well."""
 _CACHE_BYTES = 1 << 20  # a block of this size stays in the cache of a core
-_PRIORS: dict[tuple[object, ...], Prior | None] = {}  # of the files looked at last
-_PRIORS_KEPT = 4
-_FINDING = threading.Lock()  # what is being found beside a page is waited for, not found twice
 
 
 def softened(values: npt.NDArray[np.floating], softness: float = SOFTNESS) -> npt.NDArray:
@@ -83,31 +77,6 @@ def probe_softness(e: Embeddings) -> float:
     tokens = e.attributes.get("pooling") == "central"
     projected = int(e.attributes.get("projection", 0) or 0) > 0
     return SOFTNESS if tokens and not projected else 0.0
-
-
-def prior_of(e: Embeddings) -> Prior | None:
-    """Find what the survey as a whole says of the coefficients of a probe, see `probes.prior`.
-
-    It takes some seconds for long embeddings, and is kept for the files looked at last.
-
-    Returns:
-        None where there are too few objects to say anything, and for what are no tokens: of the
-        rings of real galaxies it helped to find dwarfs and hurt to tell types.
-    """
-    softness = probe_softness(e)
-    if not softness:
-        return None
-    size = sample_size(e.values.shape[1])
-    if not e.path.exists():  # nothing tells these numbers from others
-        return fit_prior(softened(np.concatenate(list(spread(e.values, size))), softness))
-    key = (str(e.path), e.values.shape, e.path.stat().st_mtime_ns)
-    with _FINDING:
-        if key not in _PRIORS:
-            sample = np.concatenate(list(spread(e.values, size)))
-            while len(_PRIORS) >= _PRIORS_KEPT:
-                _PRIORS.pop(next(iter(_PRIORS)))
-            _PRIORS[key] = fit_prior(softened(sample, softness))
-        return _PRIORS[key]
 
 
 def features_of(e: Embeddings) -> Any:

@@ -16,10 +16,11 @@ import numpy.typing as npt
 
 from sky_ssl.embedding.store import Embeddings
 from sky_ssl.errors import InputError
-from sky_ssl.explore.features import features_of, prior_of
+from sky_ssl.explore.features import features_of
 from sky_ssl.explore.fitted import probe_selection
 from sky_ssl.explore.probing import BUFFER, Problem, finite_rows, one_each, sky_groups
 from sky_ssl.explore.rule import Selection
+from sky_ssl.explore.surveyprior import prior_of
 from sky_ssl.probes.calibration import Calibration
 from sky_ssl.probes.crossval import Tuned, tune_classes
 from sky_ssl.probes.folds import Apart
@@ -82,7 +83,8 @@ class Live:
         if self.problem is None:
             return ""
         p = self.problem
-        digest = hashlib.sha256(repr((self.question, str(self.e.path))).encode())
+        made_by = self.e.attributes.get("checkpoint_sha256", "")  # a file may be made anew
+        digest = hashlib.sha256(repr((self.question, str(self.e.path), made_by)).encode())
         digest.update(p.rows.tobytes() + p.y.tobytes())
         return digest.hexdigest()
 
@@ -214,7 +216,13 @@ def _of_kinds(live: Live) -> npt.NDArray[np.float32]:
     use = np.isin(live.labels.astype(str), kinds_in_use(live))
     x = np.asarray(features_of(live.e)[live.rows[use]], dtype=np.float32)
     good = np.isfinite(x).all(axis=1)
-    model = fit_classes(x[good], live.labels[use][good].astype(str), strength=_FEW_KINDS)
+    y, prior = live.labels[use][good].astype(str), prior_of(live.e)
+    if prior is None:
+        model = fit_classes(x[good], y, strength=_FEW_KINDS)
+    else:
+        model = prior.unfolded(
+            fit_classes(prior.apply(x[good]), y, strength=_FEW_KINDS, scaled=True)
+        )
     return np.asarray(model.decision(features_of(live.e)), dtype=np.float32)
 
 

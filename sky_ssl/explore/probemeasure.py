@@ -13,15 +13,13 @@ import numpy.typing as npt
 
 from sky_ssl.errors import InputError
 from sky_ssl.explore.labelcolumn import biased_sources
-from sky_ssl.explore.probescore import Outcome, ProbeOptions, measure
+from sky_ssl.explore.probescore import SIZES, Outcome, ProbeOptions, curve_point, measure
 from sky_ssl.explore.probeuse import calibration_of
 from sky_ssl.explore.probing import Problem
 from sky_ssl.explore.rule import Selection
 from sky_ssl.probes.bootstrap import Interval, wilson
 from sky_ssl.probes.calibration import Calibration
 from sky_ssl.probes.crossval import Tuned
-from sky_ssl.probes.draws import averaged, few_shot
-from sky_ssl.probes.metrics import class_statistic
 from sky_ssl.probes.prevalence import Prevalence, logit
 from sky_ssl.probes.purity import curves_of
 
@@ -29,8 +27,6 @@ Numbers = npt.NDArray[np.floating]
 Tell = Callable[[float, str], None]
 
 FIGURES = ("balanced_accuracy", "roc_auc", "average_precision")
-_SIZES = (4, 10, 20, 50, 100, 200, 500, 1000, 2000)
-_DRAWS = 5
 _ENOUGH = 20  # labels of a kind before figures mean something
 _EXEMPLARS = 100
 
@@ -126,42 +122,17 @@ def measure_probe(
     outcome.result["given"] = given is not None
     yield Measured(problem, outcome, prevalence, [])
     points: list[dict[str, Any]] = []
-    sizes = [size for size in _SIZES if size <= len(problem.y) // 2]
+    sizes = [size for size in SIZES if size <= len(problem.y) // 2]
     for place, size in enumerate(sizes):
         tell(0.5 + 0.5 * place / len(sizes), f"learning curve, {size} labels")
-        point = learning_point(problem, size, seed=seed)
-        if point is None:
+        try:
+            figures = curve_point(problem, problem.x, size, options)
+        except InputError:  # a kind lies in one block of sky alone
             break
-        points.append(point)
+        if figures is None:
+            break
+        points.append({"n_train": size, **figures})
         yield Measured(problem, outcome, prevalence, list(points))
-
-
-def learning_point(problem: Problem, size: int, *, seed: int = 0) -> dict[str, Any] | None:
-    """Score probes of `size` labels, half of each kind, on the other half of the sky.
-
-    Returns:
-        {"n_train", figures}; None where a kind has too few labels for it.
-    """
-    classes = np.unique(problem.y)
-    try:
-        draws = few_shot(
-            problem.x, problem.y, problem.groups,
-            labels=size, repeats=_DRAWS, seed=seed, apart=problem.apart, prior=problem.prior,
-        )  # fmt: skip
-    except InputError:  # a kind lies in one block of sky alone
-        return None
-    if np.mean([len(draw.train) for draw in draws]) < 0.9 * size:
-        return None
-    names = class_statistic(problem.y[draws[0].test], draws[0].values, classes)[0]
-    found = averaged(
-        draws,
-        lambda draw: class_statistic(problem.y[draw.test], draw.values, classes)[1],
-        len(problem.y),
-        problem.groups,
-        seed,
-    )
-    figures = dict(zip(names, found, strict=True))
-    return {"n_train": size, **{name: figures[name] for name in FIGURES}}
 
 
 def verdict(positive: int, negative: int) -> str:

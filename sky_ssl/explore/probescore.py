@@ -42,7 +42,9 @@ Numbers = npt.NDArray[np.floating]
 _ENOUGH = 20  # of each kind, before figures mean something
 _LEAST_NUMBERS = 50
 _NO_SKY = "too little sky is known to split by: at random, so neighbours may be on both sides"
-_CURVE = (10, 20, 50, 100, 200, 500, 1000, 2000)
+SIZES = (4, 10, 20, 50, 100, 200, 500, 1000, 2000)
+"""Numbers of labels of a learning curve."""
+_CURVE_DRAWS = 5  # for each of them, at most
 
 
 @dataclass(frozen=True)
@@ -250,17 +252,38 @@ def _statistic(
     return both(draws[0])[0], lambda draw: both(draw)[1]
 
 
+def curve_point(
+    problem: Problem, x: Numbers, size: int, o: ProbeOptions
+) -> dict[str, Interval] | None:
+    """Score few-shot draws of so many labels on the other half of the sky.
+
+    Args:
+        x: (n, D) features of the problem.
+        size: labels in a draw.
+        o: options; at most five repeats are made.
+
+    Returns:
+        Figures by name; None where a kind has too few labels for it.
+
+    Raises:
+        InputError: a kind lies in one block of sky alone.
+    """
+    draws = _draws(problem, x, o, size, min(o.repeats, _CURVE_DRAWS))
+    if np.mean([len(draw.train) for draw in draws]) < 0.9 * size:
+        return None
+    names, statistic_of = _statistic(problem, draws)
+    found = averaged(draws, statistic_of, len(problem.y), problem.groups, o.seed)
+    return dict(zip(names, found, strict=True))
+
+
 def _learning_curve(problem: Problem, x: Numbers, o: ProbeOptions) -> list[dict[str, Any]]:
-    """Score few-shot draws for rising numbers of labels."""
-    points = []
-    most = len(problem.y) // 2
-    for size in [size for size in _CURVE if size <= most]:
-        draws = _draws(problem, x, o, size, min(o.repeats, 5))
-        if np.mean([len(draw.train) for draw in draws]) < 0.9 * size:
-            break  # a kind has no more
-        names, statistic_of = _statistic(problem, draws)
-        found = averaged(draws, statistic_of, len(problem.y), problem.groups, o.seed)
-        points.append({"n_train": size, **_plain(dict(zip(names, found, strict=True)))})
+    """Score rising numbers of labels."""
+    points: list[dict[str, Any]] = []
+    for size in [size for size in SIZES if size <= len(problem.y) // 2]:
+        figures = curve_point(problem, x, size, o)
+        if figures is None:
+            break
+        points.append({"n_train": size, **_plain(figures)})
     return points
 
 

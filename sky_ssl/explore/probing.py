@@ -13,7 +13,7 @@ import pandas as pd
 
 from sky_ssl.embedding.store import Embeddings, open_embeddings
 from sky_ssl.errors import InputError
-from sky_ssl.explore.features import features_of, prior_of
+from sky_ssl.explore.features import features_of
 from sky_ssl.explore.labelcolumn import (
     as_classes,
     as_numbers,
@@ -22,6 +22,7 @@ from sky_ssl.explore.labelcolumn import (
     task_of,
 )
 from sky_ssl.explore.matching import match_objects, read_objects
+from sky_ssl.explore.surveyprior import prior_of
 from sky_ssl.probes.folds import Apart
 from sky_ssl.probes.prior import Prior
 from sky_ssl.sky.coords import first_of_each, sky_blocks, unit_vectors

@@ -216,10 +216,9 @@ def prepare_fit(run: Path, state: FitState) -> Path | None:
     """
     found, table = checkpoint.find_checkpoint(run), state.table
     if found is not None:
-        before = stored_table(checkpoint.read_checkpoint(found).table)
-        if "model" in before:  # with what an earlier version had no word for
-            filled = build_section(ModelConfig, "model", before["model"], str(found))
-            before["model"] = json.loads(json.dumps(asdict(filled)))
+        _, network, _, before_state = read_state(found)
+        # the network with what an earlier version had no word for
+        before = {**before_state.table, "model": json.loads(json.dumps(asdict(network)))}
         for section in ("predict", "model", "about"):
             old, new = before.get(section, {}), table[section]
             for name in new:
