@@ -38,7 +38,8 @@ class Gallery {
     this.count = 0;
     this.pending = []; // events that the server has not confirmed
     root.addEventListener("keydown", (event) => this.key(event));
-    this.grid.addEventListener("click", (event) => this.click(event));
+    this.grid.addEventListener("pointerdown", (event) => this.press(event));
+    this.grid.addEventListener("click", (event) => this.release(event));
     this.grid.addEventListener("dblclick", () => this.open());
     root.addEventListener("focusin", () => (this.focused = true));
     root.addEventListener("focusout", () => (this.focused = !root.isConnected));
@@ -176,6 +177,18 @@ class Gallery {
   }
 
   // ---- the user ---------------------------------------------------------------------------------
+
+  // A mouse chooses as it goes down: where cards are drawn anew before it comes up there is no click,
+  // and the next key would label another object. A finger that goes down may be about to scroll.
+  press(event) {
+    this.pressed = event.pointerType === "mouse" && event.button === 0;
+    if (this.pressed) this.click(event);
+  }
+
+  release(event) {
+    if (!this.pressed) this.click(event);
+    this.pressed = false;
+  }
 
   click(event) {
     const card = event.target.closest(".card");

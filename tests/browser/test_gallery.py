@@ -1,0 +1,27 @@
+"""The gallery under the hand: what is pressed is what the next key labels."""
+
+from collections.abc import Callable
+
+from sky_ssl.explore.labels import Ledger
+from sky_ssl.workspace import Workspace
+
+
+def test_a_mouse_chooses_as_it_goes_down(
+    serve: Callable, visit: Callable, hand: Callable, until: Callable, survey: Workspace
+) -> None:
+    """On a busy server cards are drawn anew before it comes up: the key still labels that one."""
+    me = hand(visit(f"{serve(survey.root, labeller='ann').address}/map"))
+    ids = me.lasso(0, 1)
+    me.cards.nth(3).scroll_into_view_if_needed()
+    me.cards.nth(3).hover()
+    me.page.mouse.down()
+    me.press("1")
+    me.page.mouse.up()
+    me.cards.nth(5).click(modifiers=["Control"])  # chosen besides, by one click once
+    me.press("2")
+    ledger = Ledger(survey.labels)
+    until(lambda: len(ledger.history()) >= 2, "both are written")
+    said = list(zip(*(ledger.history()[name] for name in ("object_id", "label")), strict=True))
+    ledger.close()
+    assert said[0] == (ids[3], "dwarf")
+    assert (ids[5], "other") in said[1:]
