@@ -2,13 +2,14 @@
 
     python benchmarks/evidence.py --run RUN --out DIR [--skies 101 102 103] [--write FILE.md]
     python benchmarks/evidence.py --run RUN --out DIR --only fewshot search calibration
-    python benchmarks/evidence.py --out DIR --write docs/RESULTS.md        # nothing is computed
+    python benchmarks/evidence.py --out docs/evidence --write docs/RESULTS.md     # computes nothing
 
 Few-shot probes, fitted networks, search, calibration, a ceiling; on request real galaxies
 (--pictures) and a real tile (--tile). The work is cut into parts, kept in DIR/parts: stop it at
 any moment, and the same command does what is missing. What is done is put together in
 DIR/evidence.json, laid out as `sky_ssl/evaluate/evidence.py` says; the results are written from
-that file alone, and the same seeds give the same table. Skies take 0.7 GB each on the disk.
+that file alone, and the same seeds give the same table. Skies and features, 1 GB for each sky,
+lie there too, or in --scratch. docs/evidence is such a DIR: docs/RESULTS.md is written from it.
 """
 
 import argparse
@@ -54,7 +55,11 @@ def mock_evidence(args: argparse.Namespace) -> dict[str, Any]:
     for note in sorted({note for t in trained.values() for note in t.notes}):
         print(f"warning: {note}", file=sys.stderr)
     bench = Bench(
-        settings, Store(args.out), trained, device=args.device, workers=args.workers or None
+        settings,
+        Store(args.out, args.scratch),
+        trained,
+        device=args.device,
+        workers=args.workers or None,
     )
     wanted = tuple(kind for kind in _MOCK if kind in args.only)
     made = run_parts(bench, plan(bench, wanted), terminal("evidence", "part"))
@@ -108,7 +113,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--wide-run", help="another run for the preset wide")
     p.add_argument("--trained-on", type=int, nargs="+", default=(), metavar="SEED",
                    help="mock skies the run was trained on, where its files are gone")  # fmt: skip
-    p.add_argument("--out", required=True, metavar="DIR", help="parts, features, evidence.json")
+    p.add_argument("--out", required=True, metavar="DIR", help="parts, evidence.json")
+    p.add_argument("--scratch", metavar="DIR", help="skies, features and fits (as --out)")
     p.add_argument("--write", type=Path, metavar="FILE.md", help="write the results here")
     p.add_argument("--only", nargs="+", choices=KINDS, default=KINDS, metavar="KIND",
                    help=f"measure these alone: {' '.join(KINDS)}")  # fmt: skip
@@ -122,7 +128,7 @@ def parser() -> argparse.ArgumentParser:
     s.add_argument("--objects", type=int, help="of a sky, in natural proportion (12000)")
     s.add_argument("--labels", type=int, nargs="+", help="10 30 100 200 500 1000")
     s.add_argument("--repeats", type=int, help="draws of up to 200 labels (20); half above")
-    s.add_argument("--turns", type=int, help="embeddings also averaged over so many (8); 1: not")
+    s.add_argument("--turns", type=int, help="embeddings also averaged over so many")
     f = p.add_argument_group("fitted networks")
     f.add_argument("--ways", nargs="+", help="cnn scratch finetune attentive")
     f.add_argument("--fit-labels", type=int, nargs="+", help="200 1000")

@@ -37,10 +37,17 @@ class Key:
 
 
 class Store:
-    """Results of parts in a folder: `parts` as JSON, `features` as NumPy arrays."""
+    """Results of parts in a folder, as JSON; what is large may lie in another."""
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, scratch: str | Path | None = None) -> None:
+        """Name the folders.
+
+        Args:
+            folder: of results, in `parts`.
+            scratch: of skies, features and fits; None = beside the results.
+        """
         self.folder = Path(folder)
+        self.scratch = Path(scratch) if scratch else self.folder
 
     def result(self, key: Key) -> dict[str, Any] | None:
         """Read the result of a part, or None if it is not done.
@@ -61,7 +68,7 @@ class Store:
         """Write the result of a part; its numbers are rounded to six digits."""
         said = {"kind": key.kind, "settings": key.settings, "result": rounded(result)}
         path = self._path("parts", key, ".json")
-        write_whole(path, (json.dumps(said, indent=1) + "\n").encode())
+        write_whole(path, (json.dumps(said, separators=(",", ":")) + "\n").encode())
 
     def features(self, key: Key) -> Array | None:
         """Open the features (N, D) of a part, mapped from the disk; None if they are not there.
@@ -100,7 +107,8 @@ class Store:
         return self._path("fits", key, "")
 
     def _path(self, folder: str, key: Key, ending: str) -> Path:
-        return self.folder / folder / f"{key.stem}{ending}"
+        root = self.folder if folder == "parts" else self.scratch
+        return root / folder / f"{key.stem}{ending}"
 
 
 def rounded(value: Any) -> Any:

@@ -232,6 +232,7 @@ def _closing(e: Evidence) -> list[str]:
         "know the principal axes of the unlabelled training half, whatever the features "
         f"(`sky_ssl/probes/prior.py`). Networks are fitted on {_listed(s['fit_labels'])} labels, "
         f"{s['fit_draws']} draws, one sky each, a fifth of the labels kept to stop early. Ceiling: "
-        f"{s['ceiling_objects']:,} cutouts of the sky of seed {s['ceiling_seed']}. "
+        f"{s['ceiling_objects']:,} cutouts of the sky of seed {s['ceiling_seed']}, a few bands "
+        "hidden at random, since other skies lack other bands. "
         "`sky_ssl/evaluate/evidence.py` says what the file behind this holds.",
     ]

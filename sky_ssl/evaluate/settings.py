@@ -22,7 +22,7 @@ class Settings:
     objects: int = 12_000  # of a sky, in natural proportion
     repeats: int = 20  # draws of up to 200 labels, of exemplars, and of probes that are calibrated
     labels: tuple[int, ...] = (10, 30, 100, 200, 500, 1000)  # half of each side; or spectra
-    turns: int = 8  # embeddings also averaged over so many orientations; 1 = not
+    turns: int = 1  # more: embeddings also averaged over so many orientations
     exemplars: tuple[int, ...] = (1, 5, 10)  # of a search
     top: tuple[int, ...] = (25, 100)  # nearest that count
     prevalences: tuple[float, ...] = (0.02, 0.005, 0.001)  # that probabilities are moved to

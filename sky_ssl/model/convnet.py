@@ -2,7 +2,7 @@
 
 Four steps of two 3 x 3 convolutions each halve the image; the features are means and highest
 values of what is left. Norms are of groups of channels (Wu & He 2018, arXiv:1803.08494), so that
-nothing hangs on the batch.
+nothing hangs on the batch. Beside its bands it sees where each has no data.
 """
 
 from collections.abc import Sequence
@@ -30,18 +30,23 @@ class ConvNet(nn.Module):
         super().__init__()
         self.scaling = Scaling(config or ModelConfig(), sky_sigma)
         layers: list[nn.Module] = []
-        before = len(sky_sigma)
+        C = len(sky_sigma)
+        before = 2 * C
         for width in _WIDTHS:
             layers += [_step(before, width), _step(width, width), nn.MaxPool2d(2, ceil_mode=True)]
             before = width
         self.layers = nn.Sequential(*layers)
+        with torch.no_grad():  # a gap in a band that had none in training must change nothing
+            self.layers[0][0].weight[:, C:] = 0.0
         self.dimensions = 2 * before
 
     def begin(self, images: torch.Tensor) -> torch.Tensor:
         """Give maps of features (B, width, h, w) of images (B, C, H, W), NaN = no data."""
         scaled = self.scaling(images)
-        # what is not known is taken as sky
-        maps: torch.Tensor = self.layers(torch.where(scaled.isnan(), 0.0, scaled))
+        gaps = scaled.isnan()
+        # what is not known is taken as sky, and said to be unknown: an empty band is a colour
+        known = torch.where(gaps, 0.0, scaled)
+        maps: torch.Tensor = self.layers(torch.cat([known, gaps.to(known.dtype)], dim=1))
         return maps
 
     def finish(self, begun: torch.Tensor) -> torch.Tensor:

@@ -20,6 +20,18 @@ def test_another_setting_is_another_part(tmp_path: Path) -> None:
     assert store.result(Key("b", "x", {"seed": 1, "labels": [10]})) is None
 
 
+def test_what_is_large_may_lie_elsewhere(tmp_path: Path) -> None:
+    """Results stay in the one folder; features, skies and fits go to the other."""
+    results, scratch = tmp_path / "results", tmp_path / "scratch"
+    store, key = Store(results, scratch), Key("a", "x", {"seed": 1})
+    store.keep(key, {"figure": [1.0]})
+    store.keep_features(key, np.zeros((2, 3)))
+    store.made(key, ".h5", lambda path: path.touch())
+    assert [path.name for path in results.iterdir()] == ["parts"]
+    assert sorted(path.name for path in scratch.iterdir()) == ["features", "skies"]
+    assert store.fit_folder(key).is_relative_to(scratch)
+
+
 def test_features_are_kept_and_damage_is_named(tmp_path: Path) -> None:
     """Arrays come back as float32; a file cut short is an error that says what to do."""
     store, key = Store(tmp_path), Key("features", "x", {"seed": 1})

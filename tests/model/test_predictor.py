@@ -83,6 +83,20 @@ def test_the_baseline_takes_any_bands_and_size(sky: Sky, bands: int, size: int) 
     assert not torch.equal(model(holes), model(images))
 
 
+def test_the_baseline_learns_what_a_gap_is(sky: Sky) -> None:
+    """A fresh one takes a gap as sky; where gaps were trained on, an empty band is no zero flux."""
+    torch.manual_seed(0)
+    body = Predictor(ConvNet([1.0, 1.0]), 2)
+    zero, gone = sky(2, 2, 16), sky(2, 2, 16)
+    zero[:, 1], gone[:, 1] = 0.0, torch.nan
+    assert torch.equal(body(zero), body(gone))
+    body(gone).square().sum().backward()
+    with torch.no_grad():
+        for weight in body.parameters():
+            weight -= 1e-3 * weight.grad
+    assert not torch.allclose(body(zero), body(gone))
+
+
 def test_the_unit_of_the_images_does_not_matter() -> None:
     """Images and noise a million times larger: the same answers of the baseline."""
     answers = []
