@@ -7,9 +7,9 @@ each variant with one change, and measured on two others (seeds 51, 52): dwarf p
 as benchmarks/mock_probes.py does, and the search as `sky-ssl search` does by default. What only
 changes how a network is used is measured on the first one, "as it is". The gain is the mean
 difference to that one over the same draws on the same skies, with its standard error over draws:
-the luck of one training is not in it, so that gains below .01 of an accuracy say little. The work
-is kept in DIR; the same command goes on where it was stopped. DIR/needle.json is what `evidence.py
---needle` takes.
+the luck of one training is not in it, so that gains below .01 of an accuracy say little. What is
+measured is kept in DIR/parts, the same command goes on where it was stopped; skies, runs and
+features, 3 GB, lie in --scratch. DIR/needle.json is what `evidence.py --needle` takes.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +26,30 @@ import torch
 from mock_probes import measure
 
 from sky_ssl.errors import InputError
-from sky_ssl.evaluate.measures import class_draws, prior_of_sky, redshift_draws, search_draws
+from sky_ssl.evaluate.measures import (
+    SEARCH,
+    class_draws,
+    prior_of_sky,
+    redshift_draws,
+    search_draws,
+)
+from sky_ssl.evaluate.parts import Key, Store, write_whole
+from sky_ssl.evaluate.tables import with_error
 from sky_ssl.evaluate.testsky import Truth, enrichment, read_truth
-from sky_ssl.explore.features import softened
+from sky_ssl.explore.features import SOFTNESS, softened
 from sky_ssl.explore.similarity import normalised
 from sky_ssl.explore.whitening import fit_whitening
 from sky_ssl.model.embedding import embed
+from sky_ssl.probes.prior import POWER
 from sky_ssl.progress import terminal
 from sky_ssl.sky.cutoutset import CutoutSet, open_cutouts
-from sky_ssl.sky.mock import write_mock
+from sky_ssl.sky.mock import MOCK_VERSION, write_mock
 from sky_ssl.training.checkpoint import load_model, load_token_statistics
 
 ROOT = Path(__file__).resolve().parents[1]
 BASE = "as it is"
+VERSION = 1
+"""Raised whenever the same variant would give other figures."""
 TRAIN_SKY, TRAIN_CUTOUTS = 7, 24_000
 SKIES, OBJECTS = (51, 52), 12_000
 NAMES = {
@@ -97,58 +108,109 @@ VARIANTS = (
 )
 
 
-def sky(out: Path, seed: int, n: int, enrich: bool) -> CutoutSet:
-    """Open a mock sky, made where it is missing."""
-    path = out / "skies" / f"sky-{seed}-{n}.h5"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        more = enrichment(n) if enrich else {}
-        show = terminal(f"mock sky {seed}", "cutout")
-        write_mock(path, n, seed=seed, enrich=more, workers=1, progress=show)
-    return open_cutouts(path)
+@dataclass(frozen=True)
+class Work:
+    """What all variants share."""
+
+    store: Store
+    config: Path  # of the training, TOML
+    steps: int
+    repeats: int  # draws
+    skies: tuple[int, ...] = SKIES  # measured on
+    objects: int = OBJECTS  # of each, in natural proportion
+    cutouts: int = TRAIN_CUTOUTS  # trained on
+
+    def key(self, variant: Variant) -> Key:
+        """Say all that the figures of a variant depend on."""
+        changed = {k: v for k, v in asdict(variant).items() if k not in ("name", "what", "winner")}
+        said = {"needle": VERSION, "mock": MOCK_VERSION, "config": self.config.read_text("utf-8")}
+        said |= {"train": [TRAIN_SKY, self.cutouts], "skies": list(self.skies), **SEARCH}
+        said |= {"objects": self.objects, "steps": self.steps, "repeats": self.repeats}
+        said |= {"softness": SOFTNESS, "prior": POWER, **changed}
+        return Key("needle", variant.name.replace(" ", "-"), said)
+
+    def sky(self, seed: int, n: int, enrich: bool = True) -> Path:
+        """Give the path of a mock sky, made where it is missing."""
+        path = self.store.scratch / "skies" / f"sky-{seed}-{n}.h5"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            more = enrichment(n) if enrich else {}
+            show = terminal(f"mock sky {seed}", "cutout")
+            write_mock(path, n, seed=seed, enrich=more, workers=1, progress=show)
+        return path
+
+    def run_of(self, variant: Variant) -> Path:
+        """Give the run directory of a variant; those with no settings share one."""
+        name = variant.name.replace(" ", "-") if variant.settings else "base"
+        return self.store.scratch / "runs" / f"{name}-{self.steps}"
+
+    def train(self, variant: Variant) -> Path:
+        """Train a variant, or go on, or find it done."""
+        run = self.run_of(variant)
+        settings = {"train.steps": str(self.steps), **variant.settings}
+        if settings["train.steps"].startswith("x"):
+            settings["train.steps"] = str(self.steps * int(settings["train.steps"][1:]))
+        words = [word for key, value in settings.items() for word in (f"--{key}", value)]
+        command = [sys.executable, str(ROOT / "train.py"), str(self.config), "--out", str(run)]
+        command += ["--data.cutouts", str(self.sky(TRAIN_SKY, self.cutouts, enrich=False))]
+        command += ["--log.validate_every", "0", *words]
+        if subprocess.run(command, check=False, stdout=2).returncode:
+            raise InputError(f"{run}: training did not end well; see the lines above")
+        return run
+
+    def embedded(self, variant: Variant, seed: int) -> tuple[np.ndarray, Truth]:
+        """Embed a sky, once for each run, pooling and number of turns."""
+        cutouts = open_cutouts(self.sky(seed, self.objects))
+        truth = read_truth(cutouts.column, self.objects)
+        run = self.run_of(variant).name
+        said = {"run": run, "pooling": variant.pooling, "turns": variant.turns}
+        key = Key("features", f"{run}-{seed}", {**said, "seed": seed})
+        found = self.store.features(key)
+        if found is None:
+            made = _embed(cutouts, self.train(variant), variant, f"embed {seed}")
+            self.store.keep_features(key, made)
+            found = self.store.features(key)
+            assert found is not None
+        return np.array(found), truth
+
+    def measured(self, variant: Variant) -> list[Draws]:
+        """Measure a variant on all skies, or read what was measured."""
+        key = self.key(variant)
+        if self.store.result(key) is None:
+            found = {}
+            for seed in self.skies:
+                x, truth = self.embedded(variant, seed)
+                tokens = 4 if variant.pooling == "central" else 0
+                draws = draws_of(x, truth, variant, tokens, self.repeats)
+                found[str(seed)] = {name: values.tolist() for name, values in draws.items()}
+            self.store.keep(key, found)
+        kept = self.store.result(key)
+        assert kept is not None
+        return [
+            {name: np.array(values) for name, values in kept[str(seed)].items()}
+            for seed in self.skies
+        ]
+
+    def table(self) -> list[dict[str, Any]]:
+        """Give the entries of all variants that are measured, those of an earlier time too."""
+        base = self.measured(VARIANTS[0])
+        there = [v for v in VARIANTS if self.store.result(self.key(v)) is not None]
+        return [entry_of(variant, self.measured(variant), base) for variant in there]
 
 
-def train(out: Path, variant: Variant, steps: int) -> Path:
-    """Train a variant, or go on, or find it done; those with no settings share a run."""
-    name = variant.name.replace(" ", "-") if variant.settings else "base"
-    run = out / "runs" / f"{name}-{steps}"
-    settings = {"train.steps": str(steps), **variant.settings}
-    if settings["train.steps"].startswith("x"):
-        settings["train.steps"] = str(steps * int(settings["train.steps"][1:]))
-    sky(out, TRAIN_SKY, TRAIN_CUTOUTS, enrich=False)
-    words = [word for key, value in settings.items() for word in (f"--{key}", value)]
-    cutouts = str(out / "skies" / f"sky-{TRAIN_SKY}-{TRAIN_CUTOUTS}.h5")
-    command = [sys.executable, str(ROOT / "train.py"), str(ROOT / "configs" / "demo.toml")]
-    command += ["--out", str(run), "--data.cutouts", cutouts, "--log.validate_every", "0", *words]
-    if subprocess.run(command, check=False, stdout=2).returncode:
-        raise InputError(f"{run}: training did not end well; see the lines above")
-    return run
-
-
-def embedded(out: Path, run: Path, variant: Variant, seed: int) -> tuple[np.ndarray, Truth]:
-    """Embed a sky, once for each run, pooling and number of turns."""
-    cutouts = sky(out, seed, OBJECTS, enrich=True)
-    truth = read_truth(cutouts.column, OBJECTS)
-    kept = out / "features" / f"{run.name}-{variant.pooling}-{variant.turns}-{seed}.npy"
-    if kept.exists():
-        return np.load(kept), truth
+def _embed(cutouts: CutoutSet, run: Path, variant: Variant, label: str) -> np.ndarray:
     model, state = load_model(run, "latest")
     statistics = load_token_statistics(state.folder)
-    show, parts = terminal(f"embed {seed}", "cutout"), []
-    for start in range(0, len(truth.natural), 256):
-        rows = np.arange(start, min(start + 256, len(truth.natural)))
+    show, parts, N = terminal(label, "cutout"), [], len(cutouts)
+    for start in range(0, N, 256):
+        rows = np.arange(start, min(start + 256, N))
         images = torch.from_numpy(cutouts.read(rows))
-        how = {"turns": variant.turns}
+        how: Any = {"turns": variant.turns}
         with torch.autocast("cpu", torch.bfloat16):
             found = embed(model.encoder, images, statistics, variant.pooling, **how)  # type: ignore[arg-type]
         parts.append(found.float().numpy())
-        show(int(rows[-1]) + 1, len(truth.natural))
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    values = np.concatenate(parts)
-    partial = kept.with_name(f".{kept.name}")
-    np.save(partial.with_suffix(".partial.npy"), values)
-    partial.with_suffix(".partial.npy").replace(kept)
-    return values, truth
+        show(int(rows[-1]) + 1, N)
+    return np.concatenate(parts)
 
 
 def draws_of(x: np.ndarray, truth: Truth, variant: Variant, tokens: int, repeats: int) -> Draws:
@@ -190,25 +252,6 @@ def _used(x: np.ndarray, truth: Truth, use: str, tokens: int, repeats: int) -> D
     return {name: np.array(values) for name, values in found.items()}
 
 
-def measured(out: Path, variant: Variant, steps: int, repeats: int) -> list[Draws]:
-    """Measure a variant on all skies, or read what was measured."""
-    key = f"{variant.name.replace(' ', '-')}-{steps}-{repeats}"
-    kept = out / "measured" / f"{key}.json"
-    if not kept.exists():
-        run, found = train(out, variant, steps), []
-        for seed in SKIES:
-            x, truth = embedded(out, run, variant, seed)
-            tokens = 4 if variant.pooling == "central" else 0
-            draws = draws_of(x, truth, variant, tokens, repeats)
-            found.append({name: values.tolist() for name, values in draws.items()})
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        partial = kept.with_suffix(".partial")
-        partial.write_text(json.dumps(found), encoding="utf-8")
-        partial.replace(kept)
-    read = json.loads(kept.read_text(encoding="utf-8"))
-    return [{name: np.array(values) for name, values in draws.items()} for draws in read]
-
-
 def entry_of(variant: Variant, mine: list[Draws], base: list[Draws]) -> dict[str, Any]:
     """Give an entry of the table: figures, and gains over the same draws."""
     figures, gain = {}, {}
@@ -224,11 +267,10 @@ def entry_of(variant: Variant, mine: list[Draws], base: list[Draws]) -> dict[str
     }
 
 
-def _summary(values: np.ndarray) -> dict[str, float]:
-    return {
-        "mean": float(values.mean()),
-        "error": float(values.std(ddof=1) / np.sqrt(len(values))),
-    }
+def _summary(values: np.ndarray) -> dict[str, float | None]:
+    several = len(values) > 1
+    error = float(values.std(ddof=1) / np.sqrt(len(values))) if several else None
+    return {"mean": float(values.mean()), "error": error}
 
 
 def main() -> int:
@@ -236,9 +278,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--out", type=Path, help="skies, runs, features, needle.json")
+    parser.add_argument("--out", type=Path, help="what is measured: parts, needle.json")
+    parser.add_argument("--scratch", type=Path, help="skies, runs, features (as --out)")
+    parser.add_argument("--config", type=Path, default=ROOT / "configs" / "demo.toml")
     parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--repeats", type=int, default=20, help="draws")
+    parser.add_argument("--objects", type=int, default=OBJECTS, help="of each sky measured on")
+    parser.add_argument("--cutouts", type=int, default=TRAIN_CUTOUTS, help="to train on")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these variants alone")
     parser.add_argument("--list", action="store_true", help="name the variants and stop")
     args = parser.parse_args()
@@ -250,26 +296,21 @@ def main() -> int:
     if unknown:
         print(f"needle.py: no variant {unknown[0]!r}; --list names them", file=sys.stderr)
         return 2
+    store = Store(args.out, args.scratch)
+    work = Work(store, args.config, args.steps, args.repeats, SKIES, args.objects, args.cutouts)
     try:
-        base = measured(args.out, VARIANTS[0], args.steps, args.repeats)
         for variant in VARIANTS:
-            if variant.name in wanted:
-                measured(args.out, variant, args.steps, args.repeats)
+            if variant.name in (BASE, *wanted):
+                work.measured(variant)
+        table = work.table()
     except InputError as error:
         print(f"needle.py: {error}", file=sys.stderr)
         return 2
-    table = []
-    for variant in VARIANTS:  # also those of an earlier time
-        key = f"{variant.name.replace(' ', '-')}-{args.steps}-{args.repeats}"
-        if (args.out / "measured" / f"{key}.json").exists():
-            mine = measured(args.out, variant, args.steps, args.repeats)
-            table.append(entry_of(variant, mine, base))
     for entry in table:
         shown = entry.get("gain", entry["figures"])
-        cells = [f"{n} {c['mean']:+.3f} ({c['error']:.3f})" for n, c in shown.items()]
+        cells = [f"{n} {with_error(c, sign='gain' in entry)}" for n, c in shown.items()]
         print(f"{entry['name']:16}" + "  ".join(cells))
-    text = json.dumps(table, indent=1) + "\n"
-    (args.out / "needle.json").write_text(text, encoding="utf-8")
+    write_whole(args.out / "needle.json", (json.dumps(table, indent=1) + "\n").encode())
     return 0
 
 
