@@ -11,6 +11,7 @@ from sky_ssl.embedding.store import write_embeddings
 from sky_ssl.explore.probemeasure import measure_probe
 from sky_ssl.explore.probescore import ProbeOptions, measure
 from sky_ssl.explore.probing import Problem, load_problem
+from sky_ssl.probes.crossval import cross_validate_classes
 from sky_ssl.probes.draws import few_shot
 from sky_ssl.probes.prevalence import Prevalence
 
@@ -56,3 +57,14 @@ def test_the_learning_curve_of_the_page_is_that_of_the_command(problem: Problem)
     truth = [problem.y[draw.test] for draw in found]
     scores = [roc_auc_score(t, draw.values) for t, draw in zip(truth, found, strict=True)]
     assert curve[2]["roc_auc"]["mean"] == pytest.approx(np.mean(scores))
+
+
+def test_what_is_held_out_is_predicted_as_well_as_the_probe_does(problem: Problem) -> None:
+    """The cross-validation knows the survey unlabelled, as the probe that it speaks for."""
+    found = measure(problem, ProbeOptions())
+    expected = cross_validate_classes(
+        problem.x, problem.y, problem.groups, apart=problem.apart, prior=problem.prior
+    )
+    np.testing.assert_array_equal(found.held, expected.values)
+    plain = cross_validate_classes(problem.x, problem.y, problem.groups, apart=problem.apart)
+    assert not np.allclose(found.held, plain.values)

@@ -1,5 +1,6 @@
 """What a survey says unlabelled: of the numbers as probes see them, and once for a file."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,5 +25,9 @@ def test_the_survey_as_a_whole_says_what_axes_are_wide(tmp_path: Path) -> None:
     np.testing.assert_allclose(prior.apply(values), expected.apply(values), rtol=1e-6)
     assert prior_of(e) is not prior  # no file to know it by
     e.path.touch()
-    assert prior_of(e) is prior_of(e)
+    kept = prior_of(e)
+    assert prior_of(e) is kept
+    written = e.path.stat().st_mtime_ns
+    os.utime(e.path, ns=(written, written + 10**9))
+    assert prior_of(e) is not kept  # written anew since
     assert prior_of(replace(e, attributes={"pooling": "mean"})) is None

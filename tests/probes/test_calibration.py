@@ -126,6 +126,8 @@ def test_the_share_at_the_top_is_the_best_that_a_list_held() -> None:
     assert level.score(0.8) == np.inf
     few = level.levelled(scores[:20], truth[:20])
     assert few.top == (10, 20, 0.3)
+    pure = level.levelled(scores, scores > -2)  # of equal shares that of most objects says most
+    assert pure.top == (120, 120, 0.3)
 
 
 def test_a_share_at_the_top_is_stored() -> None:
