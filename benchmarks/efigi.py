@@ -28,6 +28,8 @@ from sky_ssl.probes.crossval import cross_validate_classes
 from sky_ssl.sky.cutoutset import open_cutouts
 from sky_ssl.training.checkpoint import load_model, load_token_statistics
 
+VERSION = 1
+"""Raised whenever the same run would give other figures."""
 EDGES = (-3.5, -0.5, 3.5, 8.5)
 """Between the types of the five classes."""
 HAND_MADE = "29 by hand"

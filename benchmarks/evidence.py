@@ -73,14 +73,16 @@ def real_evidence(args: argparse.Namespace) -> dict[str, Any]:
     if args.pictures and "pictures" in args.only:
         import efigi
 
-        said = {"run": _hash_of(args.pictures_run), "data": Path(args.pictures).name}
+        said = {"measurement": efigi.VERSION, "run": _hash_of(args.pictures_run)}
+        said |= {"data": Path(args.pictures).name}
         measure = lambda: efigi.measure(args.pictures, args.pictures_run)  # noqa: E731
         found["pictures"] = _once(args.out, Key("pictures", "efigi", said), measure)
     if args.tile and "tile" in args.only:
         import hidden_band
 
         rows = tuple(hidden_band.HELD_OUT)
-        said = {"run": _hash_of(args.tile_run), "data": Path(args.tile).name, "rows": list(rows)}
+        said = {"measurement": hidden_band.VERSION, "run": _hash_of(args.tile_run)}
+        said |= {"data": Path(args.tile).name, "rows": list(rows)}
         measure = lambda: hidden_band.measure(args.tile, args.tile_run, turns=8, rows=rows)  # noqa: E731
         found["tile"] = _once(args.out, Key("tile", "hidden-band", said), measure)
     if args.needle:

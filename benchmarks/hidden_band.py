@@ -41,6 +41,8 @@ Predictor = Callable[[Floats, int], Floats]
 """(images (B, C, S, S) physical, number of the hidden band) -> that band (B, S, S), physical."""
 
 CONFIG = Path(__file__).resolve().parents[1] / "configs" / "kids_viking.toml"
+VERSION = 1
+"""Raised whenever the same run would give other figures."""
 HELD_OUT = (0.75, 1.0)
 """Share of the rows that is predicted: from, to."""
 IN_BANDS = (1, 2)

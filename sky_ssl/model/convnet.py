@@ -30,14 +30,14 @@ class ConvNet(nn.Module):
         super().__init__()
         self.scaling = Scaling(config or ModelConfig(), sky_sigma)
         layers: list[nn.Module] = []
-        C = len(sky_sigma)
-        before = 2 * C
+        before = 2 * len(sky_sigma)
         for width in _WIDTHS:
             layers += [_step(before, width), _step(width, width), nn.MaxPool2d(2, ceil_mode=True)]
             before = width
         self.layers = nn.Sequential(*layers)
+        first = next(self.layers.parameters())
         with torch.no_grad():  # a gap in a band that had none in training must change nothing
-            self.layers[0][0].weight[:, C:] = 0.0
+            first[:, len(sky_sigma) :] = 0.0
         self.dimensions = 2 * before
 
     def begin(self, images: torch.Tensor) -> torch.Tensor:

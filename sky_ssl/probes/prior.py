@@ -22,6 +22,7 @@ SAMPLE = 16_384
 """Objects that the axes are found on; of very long features `_SHORT_SAMPLE`."""
 _SHORT_SAMPLE, _LONG = 2048, 2048  # rows, from so many features on: time goes with the cube
 _ROWS_PER_AXIS = 4  # objects that it takes to know how wide an axis is
+_BLOCK = 4096  # rows mapped at a time
 _FEWEST = 64  # objects that it takes to say anything
 
 
@@ -37,8 +38,13 @@ class Prior:
 
     def apply(self, x: Features) -> Numbers:
         """Map features (n, D) to (n, D), of mean square 1 over the survey where they vary."""
-        z = (np.asarray(x, dtype=np.float64) - self.mean) / self.std
-        return self.rest * z + ((z @ self.axes.T) * self.gains) @ self.axes
+        n, D = x.shape
+        mapped = np.empty((n, D))
+        for first in range(0, n, _BLOCK):  # only what is given back is ever there as a whole
+            rows = slice(first, first + _BLOCK)
+            z = (np.asarray(x[rows], dtype=np.float64) - self.mean) / self.std
+            mapped[rows] = self.rest * z + ((z @ self.axes.T) * self.gains) @ self.axes
+        return mapped
 
     def unfolded(self, fitted: LinearClassifier) -> LinearClassifier:
         """Give a classifier that was fitted on mapped features for the features themselves."""

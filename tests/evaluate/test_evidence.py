@@ -157,8 +157,9 @@ def test_real_images_are_measured_once_and_without_paths(
         calls.append(data)
         return {"table": {"a": 0.123456789}, "run": run, "tile": data}
 
-    monkeypatch.setitem(sys.modules, "efigi", SimpleNamespace(measure=measure))
-    bands = SimpleNamespace(measure=measure, HELD_OUT=(0.75, 1.0))
+    pictures = SimpleNamespace(measure=measure, VERSION=1)
+    monkeypatch.setitem(sys.modules, "efigi", pictures)
+    bands = SimpleNamespace(measure=measure, HELD_OUT=(0.75, 1.0), VERSION=1)
     monkeypatch.setitem(sys.modules, "hidden_band", bands)
     given = ["--out", str(tmp_path), "--pictures", "/far/efigi", "--tile", "/far/tile"]
     for _ in range(2):
@@ -166,3 +167,6 @@ def test_real_images_are_measured_once_and_without_paths(
     assert calls == ["/far/efigi", "/far/tile"]
     assert found["pictures"] == {"table": {"a": 0.123457}, "sha256": ""}
     assert "far" not in json.dumps(found)
+    pictures.VERSION = 2  # another way to measure is another result
+    script.real_evidence(script.parser().parse_args(given))
+    assert calls == ["/far/efigi", "/far/tile", "/far/efigi"]

@@ -31,6 +31,7 @@ def test_each_axis_is_divided_by_the_root_of_its_deviation() -> None:
     mapped = prior.apply(x)
     after = np.linalg.eigvalsh(mapped.T @ mapped / len(z))
     assert after.mean() == pytest.approx(1, rel=1e-6)
+    np.testing.assert_allclose(prior.apply(x[4090:4100]), mapped[4090:4100], rtol=1e-9, atol=1e-9)
     ratio = after / np.sqrt(before)
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-6)
 

@@ -16,7 +16,7 @@ from sky_ssl.model.config import ModelConfig
 from sky_ssl.model.mae import MAE
 from sky_ssl.sky.cutouts import CutoutInfo, CutoutWriter
 from sky_ssl.sky.cutoutset import open_cutouts
-from sky_ssl.training.checkpoint import find_checkpoint, load_model
+from sky_ssl.training.checkpoint import find_checkpoint, load_model, load_token_statistics
 from sky_ssl.training.config import (
     Config,
     config_from_table,
@@ -108,6 +108,21 @@ def test_it_trains_with_the_objective_alone(cutouts: Path, tmp_path: Path) -> No
     values = losses(run)
     assert np.mean(values[-3:]) < np.mean(values[:3])
     assert len(list((run / "reconstructions").glob("*.png"))) == 1
+
+
+def test_an_mae_may_embed_with_several_blocks(cutouts: Path, tmp_path: Path) -> None:
+    """Its tokens lie side by side, and their statistics are of both; training is as with one."""
+    deeper = ("--model.objective", "mae", "--model.depth", "2")
+    plain = train(cutouts, tmp_path / "plain", *deeper)
+    run = train(cutouts, tmp_path / "mae", *deeper, "--model.token_blocks", "1,2")
+    assert losses(run) == losses(plain)
+    model, state = load_model(run)
+    statistics = load_token_statistics(state.folder)
+    assert statistics.mean.shape == (2 * 16,)
+    images = torch.randn(3, 2, 16, 16, generator=torch.Generator().manual_seed(0))
+    both, last = model.encoder.tokens(images), model.encoder.last_tokens(images)
+    assert both.shape == (3, 16, 32)
+    assert last.shape == (3, 16, 16)
 
 
 def test_resuming_is_bit_for_bit(cutouts: Path, whole: Path, tmp_path: Path) -> None:
