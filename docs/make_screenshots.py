@@ -181,12 +181,13 @@ def keep_rule(place: Workspace, data: DataSet) -> None:
 
 @contextmanager
 def training(place: Workspace) -> Iterator[Callable[[], None]]:
-    """Give what starts a second, smaller run, the first time it is called; stop it at the end."""
+    """Give what starts a small run beside the model that comes along; stop it at the end."""
+    shutil.copytree(ROOT / "data" / "models" / "mock", place.runs / "mock")
     cutouts = next(iter(sorted(place.cutouts.glob("*.h5"))))
     command = [sys.executable, str(ROOT / "train.py"), str(ROOT / "configs" / "demo.toml")]
     command += ["--out", str(place.runs / "narrow"), "--data.cutouts", str(cutouts)]
     command += ["--model.depth", "2", "--model.width", "64", "--model.heads", "2"]
-    command += ["--train.steps", "4000"]
+    command += ["--train.steps", "3000"]
     started: list[Job] = []
 
     def start() -> None:
@@ -272,11 +273,11 @@ def _redshift(page: Page) -> None:
 def _training(page: Page) -> None:
     """Show both runs, the second with some lines in its log."""
     box = page.get_by_test_id("stMultiSelect").first
-    if not box.get_by_text("demo", exact=True).count():
+    if not box.get_by_text("mock", exact=True).count():
         box.locator("input").click()
-        page.get_by_role("option", name="demo", exact=True).click()
+        page.get_by_role("option", name="mock", exact=True).click()
         page.keyboard.press("Escape")
-    page.get_by_text(re.compile(r"step (\d\d\d|\d,\d\d\d) of 4,000")).first.wait_for(
+    page.get_by_text(re.compile(r"step (\d\d\d|\d,\d\d\d) of 3,000")).first.wait_for(
         timeout=_PATIENCE
     )
 
