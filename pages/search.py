@@ -185,7 +185,8 @@ def results(query: searching.Query) -> None:
         key="expand",
         on_change=expand,
         help=f"Search again with the {COUNT} best as exemplars too, each by its "
-        "score. It finds more where most of them are right, and fewer where they are not.",
+        "score. It finds more where most of them are right, and fewer where they are not, as for "
+        "kinds that look in many ways.",
     )
     with button:
         save(query, float(found.scores[-1]) if len(found) else 0.0)

@@ -51,7 +51,8 @@ def add(commands: Any) -> None:
         default=0,
         metavar="K",
         help="search again with the K best added to the exemplars, each by its score (default 0: "
-        "do not); good where the first K are right, 10 to 30, and bad where they are not",
+        "do not); good where the first K are right, 10 to 30, and bad where they are not, as for "
+        "kinds that look in many ways",
     )
     _add_older_recipe(p)
     out = p.add_argument_group("what to write")
