@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from sky_ssl.errors import InputError
-from sky_ssl.evaluate.networks import open_trained
+from sky_ssl.evaluate.networks import Network, open_trained
 from sky_ssl.evaluate.retrieval import retrieve
 from sky_ssl.explore.expanding import COUNT
 from sky_ssl.explore.similarity import normalised
@@ -26,9 +26,8 @@ from sky_ssl.sky.mock import generate, mock_info
 TOP = 25
 
 
-def sky_of(run: str, seed: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+def sky_of(network: Network, seed: int, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Give whitened embeddings (n, D) at unit length, and the classes (n,)."""
-    network = open_trained(run).network(mock_info("native"))
     show, values, kinds = terminal(f"mock sky {seed}", "cutout"), [], []
     for batch in generate(n, seed=seed, preset="native"):
         values.append(network(batch.images))
@@ -70,15 +69,20 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     try:
-        skies = [sky_of(args.run, seed, args.n) for seed in args.seeds]
+        trained = open_trained(args.run)
+        trained.refuse(args.seeds)
+        network = trained.network(mock_info("native"))
+        skies = [sky_of(network, seed, args.n) for seed in args.seeds]
     except InputError as error:
         print(f"expand_kinds.py: {error}", file=sys.stderr)
         return 2
-    table = []
+    for note in trained.notes:
+        print(f"warning: {note}", file=sys.stderr)
+    table, most = [], max(TOP, *args.exemplars)
     for kind in np.unique(np.concatenate([kinds for _, kinds in skies])):
-        rarest = min(int((kinds[1::2] == kind).sum()) for _, kinds in skies)
-        if rarest < TOP:
-            print(f"{kind}: {rarest} on half of a sky, {TOP} are needed; take a larger --n")
+        rarest = min(int((kinds[i::2] == kind).sum()) for _, kinds in skies for i in (0, 1))
+        if rarest < most:
+            print(f"{kind}: {rarest} on half of a sky, {most} are needed; take a larger --n")
             continue
         for count in args.exemplars:
             found = [purities(*sky, kind, count, args.repeats) for sky in skies]

@@ -17,13 +17,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from mock_probes import measure
+from needle_variants import BASE, VARIANTS, Variant
 
 from sky_ssl.errors import InputError
 from sky_ssl.evaluate.measures import (
@@ -47,7 +48,6 @@ from sky_ssl.sky.mock import MOCK_VERSION, write_mock
 from sky_ssl.training.checkpoint import load_model, load_token_statistics
 
 ROOT = Path(__file__).resolve().parents[1]
-BASE = "as it is"
 VERSION = 1
 """Raised whenever the same variant would give other figures."""
 TRAIN_SKY, TRAIN_CUTOUTS = 7, 24_000
@@ -61,51 +61,6 @@ NAMES = {
 }
 """Figures that the table shows, of those that mock_probes measures."""
 Draws = dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One thing that is different."""
-
-    name: str
-    what: str
-    settings: dict[str, str] = field(default_factory=dict)  # of the training
-    pooling: str = "central"
-    turns: int = 1
-    use: str = ""  # how embeddings are seen, where that is what differs; see `_used`
-    winner: bool = False  # is the default
-
-
-VARIANTS = (
-    Variant(BASE, "SimMIM 128 wide, 4 deep, patch 8; all defaults", winner=True),
-    Variant("no profile", "hidden patches alone", {"model.profile_weight": "0"}),
-    Variant("profile x 3", "profile loss weighed 3", {"model.profile_weight": "3"}),
-    Variant("larger", "192 wide, 6 deep", {"model.width": "192", "model.depth": "6"}),
-    Variant("longer", "three times the steps", {"train.steps": "x3"}),
-    Variant("8 turns", "averaged over turns and mirror images", turns=8),
-    Variant("unit tokens", "probes see tokens at unit length", use="unit"),
-    Variant("raw tokens", "probes see tokens as they are", use="raw"),
-    Variant("no prior", "probes without what the unlabelled survey says", use="no prior"),
-    Variant("blocks 1 and 3", "tokens of two blocks side by side", {"model.token_blocks": "1,3"}),
-    Variant("averaged", "weights averaged, decay .999", {"train.ema": "0.999"}),
-    Variant("whitening 0", "search on axes as they are", use="power 0"),
-    Variant("whitening 1", "search on axes of equal variance", use="power 1"),
-    Variant("expanded", "search expanded by the 20 best", use="expanded"),
-    Variant("mean+central", "pooling mean+central", pooling="mean+central"),
-    Variant("rings", "pooling rings", pooling="rings"),
-    Variant("MAE", "MAE instead of SimMIM", {"model.objective": "mae"}),
-    Variant("shared masks", "the same patches in all bands", {"model.shared_mask": "true"}),
-    Variant(
-        "ratio .6",
-        "mask ratio fixed at .6",
-        {"model.mask_ratio_min": "0.6", "model.mask_ratio_max": "0.6"},
-    ),
-    Variant("hidden bands", "a whole band hidden in 30 % of images", {"model.hide_band": "0.3"}),
-    Variant("normalised", "each target patch normalised", {"model.normalize_target": "true"}),
-    Variant("softening 3", "asinh bends at 3 sigma", {"model.softening": "3"}),
-    Variant("clipped", "pixels clipped, not asinh", {"model.scaling": "clip"}),
-    Variant("patch 4", "patches of 4 pixels", {"model.patch_size": "4"}),
-)
 
 
 @dataclass(frozen=True)
@@ -131,22 +86,25 @@ class Work:
 
     def sky(self, seed: int, n: int, enrich: bool = True) -> Path:
         """Give the path of a mock sky, made where it is missing."""
-        path = self.store.scratch / "skies" / f"sky-{seed}-{n}.h5"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            more = enrichment(n) if enrich else {}
+        more = enrichment(n) if enrich else {}
+
+        def make(path: Path) -> None:
             show = terminal(f"mock sky {seed}", "cutout")
             write_mock(path, n, seed=seed, enrich=more, workers=1, progress=show)
-        return path
 
-    def run_of(self, variant: Variant) -> Path:
-        """Give the run directory of a variant; those with no settings share one."""
+        said = {"mock": MOCK_VERSION, "seed": seed, "objects": n, "enrich": more}
+        return self.store.made(Key("sky", str(seed), said), ".h5", make)
+
+    def learned(self, variant: Variant) -> Key:
+        """Say all that the weights of a variant depend on; those with no settings share theirs."""
         name = variant.name.replace(" ", "-") if variant.settings else "base"
-        return self.store.scratch / "runs" / f"{name}-{self.steps}"
+        said = {"needle": VERSION, "mock": MOCK_VERSION, "config": self.config.read_text("utf-8")}
+        said |= {"train": [TRAIN_SKY, self.cutouts], "steps": self.steps}
+        return Key("run", name, {**said, "settings": variant.settings})
 
     def train(self, variant: Variant) -> Path:
         """Train a variant, or go on, or find it done."""
-        run = self.run_of(variant)
+        run = self.store.fit_folder(self.learned(variant))
         settings = {"train.steps": str(self.steps), **variant.settings}
         if settings["train.steps"].startswith("x"):
             settings["train.steps"] = str(self.steps * int(settings["train.steps"][1:]))
@@ -162,9 +120,9 @@ class Work:
         """Embed a sky, once for each run, pooling and number of turns."""
         cutouts = open_cutouts(self.sky(seed, self.objects))
         truth = read_truth(cutouts.column, self.objects)
-        run = self.run_of(variant).name
-        said = {"run": run, "pooling": variant.pooling, "turns": variant.turns}
-        key = Key("features", f"{run}-{seed}", {**said, "seed": seed})
+        run = self.learned(variant)
+        said = {"pooling": variant.pooling, "turns": variant.turns, "objects": self.objects}
+        key = Key("features", f"{run.name}-{seed}", {**run.settings, **said, "seed": seed})
         found = self.store.features(key)
         if found is None:
             made = _embed(cutouts, self.train(variant), variant, f"embed {seed}")
@@ -295,6 +253,9 @@ def main() -> int:
     unknown = sorted(set(wanted) - {v.name for v in VARIANTS})
     if unknown:
         print(f"needle.py: no variant {unknown[0]!r}; --list names them", file=sys.stderr)
+        return 2
+    if not args.config.is_file():
+        print(f"needle.py: --config {args.config}: no such file", file=sys.stderr)
         return 2
     store = Store(args.out, args.scratch)
     work = Work(store, args.config, args.steps, args.repeats, SKIES, args.objects, args.cutouts)

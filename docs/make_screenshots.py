@@ -182,7 +182,7 @@ def keep_rule(place: Workspace, data: DataSet) -> None:
 @contextmanager
 def training(place: Workspace) -> Iterator[Callable[[], None]]:
     """Give what starts a small run beside the model that comes along; stop it at the end."""
-    shutil.copytree(ROOT / "data" / "models" / "mock", place.runs / "mock")
+    shutil.copytree(ROOT / "data" / "models" / "mock", place.runs / "mock", dirs_exist_ok=True)
     cutouts = next(iter(sorted(place.cutouts.glob("*.h5"))))
     command = [sys.executable, str(ROOT / "train.py"), str(ROOT / "configs" / "demo.toml")]
     command += ["--out", str(place.runs / "narrow"), "--data.cutouts", str(cutouts)]

@@ -6,6 +6,7 @@ nothing hangs on the batch. Beside its bands it sees where each has no data.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -39,6 +40,16 @@ class ConvNet(nn.Module):
         with torch.no_grad():  # a gap in a band that had none in training must change nothing
             first[:, len(sky_sigma) :] = 0.0
         self.dimensions = 2 * before
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        """Read weights; those of an earlier version knew no gaps, which were sky to it."""
+        (name, first), *_ = self.named_parameters()
+        known = state_dict.get(prefix + name)
+        if known is not None and 2 * known.shape[1] == first.shape[1]:
+            state_dict[prefix + name] = torch.cat([known, torch.zeros_like(known)], dim=1)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def begin(self, images: torch.Tensor) -> torch.Tensor:
         """Give maps of features (B, width, h, w) of images (B, C, H, W), NaN = no data."""

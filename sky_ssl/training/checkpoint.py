@@ -188,10 +188,22 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tenso
 def restore_optimizer(
     optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]
 ) -> None:
-    """Set the state of an optimizer from `optimizer_tensors`."""
+    """Set the state of an optimizer from `optimizer_tensors`.
+
+    Raises:
+        InputError: if it is of another network.
+    """
     state: dict[int, dict[str, torch.Tensor]] = {}
     for key, value in tensors.items():
         index, _, name = key.partition(".")
         state.setdefault(int(index), {})[name] = value
     groups = optimizer.state_dict()["param_groups"]
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    for place, entry in state.items():
+        shape = entry["exp_avg"].shape if "exp_avg" in entry else None
+        if place >= len(weights) or shape not in (None, weights[place].shape):
+            raise InputError(
+                "optimizer.safetensors: of another network, or an earlier version of it, which "
+                "cannot be gone on with; start anew in another folder"
+            )
     optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -1,6 +1,7 @@
 """The table of what was tried: one change at a time, gains over the same draws."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -33,7 +34,7 @@ def needle(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_variants_are_trained_measured_and_set_beside_the_first(
-    needle: ModuleType, tmp_path: Path
+    needle: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The use of a network trains nothing anew; what is there is read; gains are of pairs."""
     config = tmp_path / "tiny.toml"
@@ -43,7 +44,10 @@ def test_variants_are_trained_measured_and_set_beside_the_first(
     chosen = {v.name: v for v in needle.VARIANTS}
     for name in (needle.BASE, "raw tokens", "whitening 0", "MAE"):
         work.measured(chosen[name])
-    assert sorted(p.name for p in (store.scratch / "runs").iterdir()) == ["MAE-2", "base-2"]
+    runs = sorted(path.name for path in (store.scratch / "fits").iterdir())
+    assert [name.split("-")[1] for name in runs] == ["MAE", "base"]
+    for name in ("draws_of", "_embed"):  # nothing is done again
+        monkeypatch.setattr(needle, name, None)
     table = {entry["name"]: entry for entry in work.table()}
     assert set(table) == {needle.BASE, "raw tokens", "whitening 0", "MAE"}
     assert table[needle.BASE]["winner"]
@@ -58,20 +62,28 @@ def test_variants_are_trained_measured_and_set_beside_the_first(
 
 
 def test_other_settings_are_measured_anew(needle: ModuleType, tmp_path: Path) -> None:
-    """The key of a part holds what is shared and what is different, not what it is called."""
+    """Results lie under all that they depend on, weights under what they are learned from."""
     config = tmp_path / "tiny.toml"
     config.write_text(TINY, encoding="utf-8")
     work = needle.Work(Store(tmp_path), config, 2, 2)
+    other = tmp_path / "other.toml"
+    other.write_text(TINY.replace("= 8", "= 9"), encoding="utf-8")
     base = needle.VARIANTS[0]
-    stem = work.key(base).stem
-    others = [needle.Work(Store(tmp_path), config, 3, 2).key(base).stem]
-    others.append(work.key(needle.Variant(base.name, "", {"model.depth": "3"})).stem)
-    others.append(work.key(needle.Variant(base.name, "", turns=8)).stem)
-    config.write_text(TINY.replace("= 8", "= 9"), encoding="utf-8")
-    others.append(work.key(base).stem)
-    assert len({stem, *others}) == 5
-    config.write_text(TINY, encoding="utf-8")
-    assert work.key(needle.Variant(base.name, "said otherwise")).stem == stem
+    learned = {"config": other, "steps": 3, "cutouts": 50}
+    seen = {"repeats": 3, "skies": (51,), "objects": 300}
+    for name, value in {**learned, **seen}.items():
+        changed = replace(work, **{name: value})
+        assert changed.key(base).stem != work.key(base).stem, name
+        same = changed.learned(base).stem == work.learned(base).stem
+        assert same == (name in seen), name
+    for field, value in {"turns": 8, "pooling": "mean", "use": "raw"}.items():
+        changed = replace(base, **{field: value})
+        assert work.key(changed).stem != work.key(base).stem, field
+        assert work.learned(changed).stem == work.learned(base).stem, field
+    deeper, wider = (replace(base, settings={f"model.{name}": "48"}) for name in ("depth", "width"))
+    assert work.key(deeper).stem != work.key(wider).stem
+    assert work.learned(deeper).stem != work.learned(wider).stem
+    assert work.key(replace(base, what="said otherwise")).stem == work.key(base).stem
 
 
 def test_an_unknown_variant_is_named(

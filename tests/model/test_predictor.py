@@ -97,6 +97,19 @@ def test_the_baseline_learns_what_a_gap_is(sky: Sky) -> None:
     assert not torch.allclose(body(zero), body(gone))
 
 
+def test_a_baseline_of_before_gaps_is_the_same_network(sky: Sky) -> None:
+    """Its weights, which have no channels for gaps, are read, and answer as they did."""
+    torch.manual_seed(0)
+    model = Predictor(ConvNet([1.0] * 3), 2).eval()
+    stored = model.state_dict()
+    (name,) = (n for n, weight in stored.items() if weight.shape[1:] == (6, 3, 3))
+    again = Predictor(ConvNet([1.0] * 3), 2).eval()
+    again.load_state_dict({**stored, name: stored[name][:, :3]})
+    images = sky(2, 3, 16)
+    images[:, 1] = torch.nan
+    assert torch.equal(again(images), model(images))
+
+
 def test_the_unit_of_the_images_does_not_matter() -> None:
     """Images and noise a million times larger: the same answers of the baseline."""
     answers = []

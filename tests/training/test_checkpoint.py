@@ -140,3 +140,19 @@ def test_kills_at_random_instants_lose_nothing(tmp_path: Path) -> None:
     assert partial > 5  # kills did fall into the writing
     save(tmp_path, 2_000_000)
     assert not list((tmp_path / "checkpoint").glob(".partial-*"))
+
+
+def test_the_optimizer_of_another_network_is_refused() -> None:
+    """A weight of another shape, or one more: what to do; those of the same network come back."""
+    narrow, wide = torch.nn.Linear(2, 2), torch.nn.Linear(2, 3)
+    narrow(torch.ones(1, 2)).sum().backward()
+    of_narrow = torch.optim.AdamW(narrow.parameters())
+    of_narrow.step()
+    tensors = checkpoint.optimizer_tensors(of_narrow)
+    with pytest.raises(InputError, match="start anew in another folder"):
+        checkpoint.restore_optimizer(torch.optim.AdamW(wide.parameters()), tensors)
+    with pytest.raises(InputError, match="start anew in another folder"):
+        checkpoint.restore_optimizer(torch.optim.AdamW([narrow.weight]), tensors)
+    again = torch.optim.AdamW(narrow.parameters())
+    checkpoint.restore_optimizer(again, tensors)
+    assert checkpoint.optimizer_tensors(again).keys() == tensors.keys()

@@ -181,13 +181,21 @@ class Gallery {
   // A mouse chooses as it goes down: where cards are drawn anew before it comes up there is no click,
   // and the next key would label another object. A finger that goes down may be about to scroll.
   press(event) {
-    this.pressed = event.pointerType === "mouse" && event.button === 0;
-    if (this.pressed) this.click(event);
+    const menu = event.ctrlKey && /Mac/.test(navigator.platform); // there it opens the menu
+    if (event.pointerType !== "mouse" || event.button !== 0 || menu) return;
+    this.pressed = true;
+    // its own click, if there is one, comes before this; one that is not of a mouse may come later
+    const ends = ["pointerup", "pointercancel"];
+    const over = () => {
+      ends.forEach((end) => window.removeEventListener(end, over));
+      setTimeout(() => (this.pressed = false));
+    };
+    ends.forEach((end) => window.addEventListener(end, over));
+    this.click(event);
   }
 
   release(event) {
     if (!this.pressed) this.click(event);
-    this.pressed = false;
   }
 
   click(event) {
