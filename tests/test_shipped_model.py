@@ -20,18 +20,21 @@ from sky_ssl.workspace import MODELS
 MOCK = MODELS / "mock"
 
 
-def test_it_is_small_and_its_card_is_of_these_weights() -> None:
-    """At most 15 MB, no optimizer, the hash of the card, ten skies of 12,000 cutouts."""
-    files = [p for p in MOCK.rglob("*") if p.is_file()]
+@pytest.mark.parametrize(("name", "skies", "scale"), [("mock", 10, 0.1857), ("wide", 3, 0.7428)])
+def test_it_is_small_and_its_card_is_of_these_weights(name: str, skies: int, scale: float) -> None:
+    """At most 15 MB, no optimizer, the hash of the card, so many skies of 12,000 cutouts."""
+    folder = MODELS / name
+    files = [p for p in folder.rglob("*") if p.is_file()]
     assert sum(p.stat().st_size for p in files) < 15e6
     assert not any(p.name == "optimizer.safetensors" for p in files)
-    _, state = load_model(MOCK)
-    card = (MOCK / "README.md").read_text()
+    _, state = load_model(folder)
+    card = (folder / "README.md").read_text()
     assert state.sha256() in card
-    assert (state.info.survey, state.info.bands) == ("mock", tuple("ugriz"))
+    assert state.info.bands == tuple("ugriz")
+    assert state.info.pixel_scale == pytest.approx(scale)
     seeds, gone = mock_skies(state)
-    assert (len(seeds), gone) == (10, [])
-    assert (MOCK / "training.png").is_file()
+    assert (len(seeds), gone) == (skies, [])
+    assert (folder / "training.png").is_file()
 
 
 def test_its_tokens_tell_dwarfs_better_than_those_of_a_network_that_learnt_nothing() -> None:
