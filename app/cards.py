@@ -36,8 +36,9 @@ def strip(
         height=height,
         empty=empty,
         tools=False,
-        on={"label": label, **looks(data), "undo": lambda _: marks.undo(),
-            "redo": lambda _: marks.redo()},
+        on={"label": label, **looks(data), "undo": lambda _: marks.take_back(),
+            "redo": lambda _: marks.restore()},
+        say=marks.keep_word,
     )  # fmt: skip
 
 

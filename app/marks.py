@@ -69,17 +69,27 @@ def write_labels(data: DataSet, rows: list[int], label: str | None) -> None:
 
 def undo() -> None:
     """Undo the last action of this labeller; what came of it is said by `say`."""
-    _keep(ledger().undo(origin=Origin(state.now().labeller)), "undone")
+    keep_word(take_back())
 
 
 def redo() -> None:
     """Restore what this labeller undid last."""
-    _keep(ledger().redo(origin=Origin(state.now().labeller)), "restored")
+    keep_word(restore())
 
 
-def _keep(written: Any, what: str) -> None:
+def take_back() -> str:
+    """Undo the last action of this labeller; give words on what came of it."""
+    return _words(ledger().undo(origin=Origin(state.now().labeller)), "undone")
+
+
+def restore() -> str:
+    """Restore what this labeller undid last; give words on what came of it."""
+    return _words(ledger().redo(origin=Origin(state.now().labeller)), "restored")
+
+
+def _words(written: Any, what: str) -> str:
     n = len(written.events)
-    keep_word(f"{n:,} label{'s' * (n != 1)} {what}" if n else f"nothing to be {what}")
+    return f"{n:,} label{'s' * (n != 1)} {what}" if n else f"nothing to be {what}"
 
 
 def keep_word(text: str) -> None:

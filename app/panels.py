@@ -67,8 +67,9 @@ def gallery(
         height=height,
         empty=empty,
         total=len(rows),
-        on={"label": label, **cards.looks(data), "undo": lambda _: marks.undo(),
-            "redo": lambda _: marks.redo()},
+        on={"label": label, **cards.looks(data), "undo": lambda _: marks.take_back(),
+            "redo": lambda _: marks.restore()},
+        say=marks.keep_word,
     )  # fmt: skip
 
 

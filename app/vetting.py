@@ -106,8 +106,9 @@ def gallery(path: Path, data: DataSet, made: Made, *, height: int) -> None:
         height=height,
         empty=_empty(str(st.session_state.get("vetting filter")), len(rows)),
         total=len(which),
-        on={"label": vet, **cards.looks(data), "undo": lambda _: marks.undo(),
-            "redo": lambda _: marks.redo()},
+        on={"label": vet, **cards.looks(data), "undo": lambda _: marks.take_back(),
+            "redo": lambda _: marks.restore()},
+        say=marks.keep_word,
     )  # fmt: skip
     if len(which) > MOST_SHOWN:
         st.caption(f"The first {MOST_SHOWN} of {len(which):,} are shown; the table has all.")

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from app.components import read_parts
+from app.components.onceonly import do_each, last_done
 from sky_ssl.explore.tasks import Task
 
 _gallery = st.components.v2.component("sky_ssl.gallery", **read_parts("gallery"))
@@ -17,7 +18,8 @@ def draw_gallery(
     about: str,
     task: Task | None,
     key: str,
-    on: dict[str, Callable[[dict[str, Any]], None]],
+    on: dict[str, Callable[[dict[str, Any]], str | None]],
+    say: Callable[[str], None] = lambda words: None,
     empty: str = "",
     thumb: int = 96,
     height: int = 420,
@@ -32,7 +34,9 @@ def draw_gallery(
         task: whose labels have keys; None for none.
         key: of the component.
         on: by event what to call: "label" {rows, label, all}, "open" {row}, "mark" {row, how},
-            "undo", "redo"; `all`: those that are not among the items as well.
+            "undo", "redo"; `all`: those that are not among the items as well. They ask the session
+            before they write, see `onceonly`, and give words for the user, if any.
+        say: says these.
         empty: what to say where there are no items.
         thumb: width of a thumbnail, pixels.
         height: of the scrolling part, pixels.
@@ -40,23 +44,19 @@ def draw_gallery(
         tools: show the labels and what is chosen above the thumbnails.
     """
 
-    seen_key = f"{key} seen"
+    sender_key = f"{key} sender"
 
     def acts() -> None:
         value = st.session_state[key].get("acts")
-        if not value:
-            return
-        client = str(value["client"])
-        last = st.session_state.get(seen_key, {})
-        done = int(last.get("n", 0)) if last.get("client") == client else 0
-        for event in value["events"]:
-            if int(event["n"]) > done:
-                done = int(event["n"])
-                # before it is done: what fails is not tried again and again
-                st.session_state[seen_key] = {"client": client, "n": done}
-                if event["name"] in on:
-                    on[event["name"]](dict(event))
+        if value:
+            sender = str(value["client"])
+            st.session_state[sender_key] = sender
+            do_each(sender, value["events"], act, say)
 
+    def act(event: dict[str, Any]) -> str | None:
+        return on[event["name"]](event) if event["name"] in on else None
+
+    sender = st.session_state.get(sender_key)
     keys: list[dict[str, str]] = []
     if task is not None:
         keys = [
@@ -74,6 +74,6 @@ def draw_gallery(
         "height": height,
         "total": max(total, len(items)),
         "tools": tools,
-        "seen": st.session_state.get(seen_key),
+        "seen": {"client": sender, "n": last_done(sender)} if sender else None,
     }
     _gallery(key=key, data=data, on_acts_change=acts)
