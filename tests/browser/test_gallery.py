@@ -30,3 +30,25 @@ def test_a_mouse_chooses_as_it_goes_down(
     assert said[0] == (ids[3], "dwarf")
     assert {(ids[5], "other"), (ids[7], "other")} <= set(said[1:-1])
     assert said[-1] == (ids[8], "unsure")
+
+
+def test_keys_wait_for_a_gallery_that_is_taken_away_for_a_moment(
+    serve: Callable, visit: Callable, hand: Callable, until: Callable, survey: Workspace
+) -> None:
+    """They are not the map's, which would label the object in the inspector once more."""
+    me = hand(visit(f"{serve(survey.root, labeller='ann').address}/map"))
+    ids = me.lasso(0, 1)
+    me.cards.nth(3).click()
+    me.rest()
+    me.press("1")
+    me.gallery.evaluate(
+        "root => { window.gone = [root, root.parentNode]; root.focus(); root.remove(); }"
+    )
+    me.page.keyboard.press("2")
+    me.page.evaluate("() => { const [root, at] = window.gone; at.append(root); root.focus(); }")
+    me.press("3")
+    ledger = Ledger(survey.labels)
+    until(lambda: len(ledger.history()) >= 3, "all are written")
+    said = list(zip(*(ledger.history()[name] for name in ("object_id", "label")), strict=True))
+    ledger.close()
+    assert said == [(ids[3], "dwarf"), (ids[4], "other"), (ids[5], "unsure")]

@@ -8,6 +8,7 @@
 // while the page runs takes the place of the one before, so each carries all that is not yet
 // confirmed by `seen` {client, n}.
 
+const PATIENCE = 3000; // ms in which the page puts a new element in the place of the one it took away
 const states = new WeakMap();
 const latest = new Map(); // by place: the page may put a new element in the place of the old one
 
@@ -37,12 +38,21 @@ class Gallery {
     this.client = crypto.randomUUID ? crypto.randomUUID() : `${Date.now()}-${Math.random()}`;
     this.count = 0;
     this.pending = []; // events that the server has not confirmed
+    this.waiting = []; // keys that were pressed while there was no element
+    this.orphaned = (event) => this.keep(event);
+    document.addEventListener("keydown", this.orphaned, true);
     root.addEventListener("keydown", (event) => this.key(event));
     this.grid.addEventListener("pointerdown", (event) => this.press(event));
     this.grid.addEventListener("click", (event) => this.release(event));
     this.grid.addEventListener("dblclick", () => this.open());
-    root.addEventListener("focusin", () => (this.focused = true));
-    root.addEventListener("focusout", () => (this.focused = !root.isConnected));
+    root.addEventListener("focusin", () => {
+      this.focused = true;
+      this.catch_up();
+    });
+    // an element that is taken away loses the focus before it is gone: only then is it known who took it
+    root.addEventListener("focusout", () =>
+      setTimeout(() => (this.focused = !root.isConnected || root.matches(":focus-within"))),
+    );
     if (before) this.take_over(before);
   }
 
@@ -56,7 +66,48 @@ class Gallery {
     this.count = before.count;
     this.pending = before.pending;
     this.replaced = true;
+    if (before.root.isConnected) before.heir = this; // for a moment there may be both
+    else before.let_go();
+    this.waiting = before.waiting;
     if (before.focused && !before.root.isConnected) this.root.focus({ preventScroll: true });
+  }
+
+  // The page took this element away under the hand. What is typed until there is another one is for
+  // that, and not for whoever hears the keys that nobody wants: it would label another object.
+  keep(event) {
+    if (this.root.isConnected) {
+      this.lost = undefined;
+      return;
+    }
+    const elsewhere = ![document.body, null].includes(document.activeElement);
+    this.lost ??= performance.now();
+    if (!this.focused || elsewhere || performance.now() - this.lost > PATIENCE) return this.let_go();
+    if (event.ctrlKey || event.metaKey || event.altKey || !this.knows(event)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (!this.heir?.root.isConnected) {
+      this.waiting.push(event);
+      return;
+    }
+    const { chosen, everything, cursor, anchor, count, pending } = this;
+    Object.assign(this.heir, { chosen, everything, cursor, anchor, count, pending });
+    this.heir.root.focus({ preventScroll: true });
+    this.heir.key(event);
+    this.let_go();
+  }
+
+  catch_up() {
+    if (this.data?.items.length !== this.cards.length) return; // not drawn yet
+    for (const event of this.waiting.splice(0)) this.key(event);
+  }
+
+  knows({ key, code }) {
+    const moves = /^(Arrow(Left|Right|Up|Down)|Enter|Escape|[jkx+ -])$/;
+    return moves.test(key) || /^Digit[0-9]$/.test(code) || this.data.keys.some((entry) => entry.key === key);
+  }
+
+  let_go() {
+    document.removeEventListener("keydown", this.orphaned, true);
   }
 
   send(name, value) {
@@ -109,6 +160,7 @@ class Gallery {
     this.foresee();
     this.draw_keys();
     this.paint();
+    this.catch_up();
   }
 
   card(item, about) {
