@@ -78,9 +78,8 @@ class Work:
     def key(self, variant: Variant) -> Key:
         """Say all that the figures of a variant depend on."""
         changed = {k: v for k, v in asdict(variant).items() if k not in ("name", "what", "winner")}
-        said = {"needle": VERSION, "mock": MOCK_VERSION, "config": self.config.read_text("utf-8")}
-        said |= {"train": [TRAIN_SKY, self.cutouts], "skies": list(self.skies), **SEARCH}
-        said |= {"objects": self.objects, "steps": self.steps, "repeats": self.repeats}
+        said = {**self.learned(variant).settings, "skies": list(self.skies), **SEARCH}
+        said |= {"objects": self.objects, "repeats": self.repeats}
         said |= {"softness": SOFTNESS, "prior": POWER, **changed}
         return Key("needle", variant.name.replace(" ", "-"), said)
 

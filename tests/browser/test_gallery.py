@@ -2,12 +2,28 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from sky_ssl.explore.labels import Ledger
 from sky_ssl.workspace import Workspace
 
 
+@pytest.fixture
+def written(until: Callable, survey: Workspace) -> Callable[[int], list[tuple[str, str]]]:
+    """Wait for so many labels; give objects and labels in order."""
+
+    def read(count: int) -> list[tuple[str, str]]:
+        ledger = Ledger(survey.labels)
+        until(lambda: len(ledger.history()) >= count, "all are written")
+        history = ledger.history()
+        ledger.close()
+        return list(zip(history["object_id"], history["label"], strict=True))
+
+    return read
+
+
 def test_a_mouse_chooses_as_it_goes_down(
-    serve: Callable, visit: Callable, hand: Callable, until: Callable, survey: Workspace
+    serve: Callable, visit: Callable, hand: Callable, written: Callable, survey: Workspace
 ) -> None:
     """On a busy server cards are drawn anew before it comes up: the key still labels that one."""
     me = hand(visit(f"{serve(survey.root, labeller='ann').address}/map"))
@@ -23,17 +39,14 @@ def test_a_mouse_chooses_as_it_goes_down(
     me.rest()
     me.cards.nth(8).evaluate("card => card.click()")  # of no mouse
     me.press("3")
-    ledger = Ledger(survey.labels)
-    until(lambda: len(ledger.history()) >= 4, "all are written")
-    said = list(zip(*(ledger.history()[name] for name in ("object_id", "label")), strict=True))
-    ledger.close()
+    said = written(4)
     assert said[0] == (ids[3], "dwarf")
     assert {(ids[5], "other"), (ids[7], "other")} <= set(said[1:-1])
     assert said[-1] == (ids[8], "unsure")
 
 
 def test_keys_wait_for_a_gallery_that_is_taken_away_for_a_moment(
-    serve: Callable, visit: Callable, hand: Callable, until: Callable, survey: Workspace
+    serve: Callable, visit: Callable, hand: Callable, written: Callable, survey: Workspace
 ) -> None:
     """They are not the map's, which would label the object in the inspector once more."""
     me = hand(visit(f"{serve(survey.root, labeller='ann').address}/map"))
@@ -47,8 +60,5 @@ def test_keys_wait_for_a_gallery_that_is_taken_away_for_a_moment(
     me.page.keyboard.press("2")
     me.page.evaluate("() => { const [root, at] = window.gone; at.append(root); root.focus(); }")
     me.press("3")
-    ledger = Ledger(survey.labels)
-    until(lambda: len(ledger.history()) >= 3, "all are written")
-    said = list(zip(*(ledger.history()[name] for name in ("object_id", "label")), strict=True))
-    ledger.close()
+    said = written(3)
     assert said == [(ids[3], "dwarf"), (ids[4], "other"), (ids[5], "unsure")]

@@ -66,8 +66,6 @@ class Gallery {
     this.count = before.count;
     this.pending = before.pending;
     this.replaced = true;
-    if (before.root.isConnected) before.heir = this; // for a moment there may be both
-    else before.let_go();
     this.waiting = before.waiting;
     if (before.focused && !before.root.isConnected) this.root.focus({ preventScroll: true });
   }
@@ -85,20 +83,13 @@ class Gallery {
     if (event.ctrlKey || event.metaKey || event.altKey || !this.knows(event)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    if (!this.heir?.root.isConnected) {
-      this.waiting.push(event);
-      return;
-    }
-    const { chosen, everything, cursor, anchor, count, pending } = this;
-    Object.assign(this.heir, { chosen, everything, cursor, anchor, count, pending });
-    this.heir.root.focus({ preventScroll: true });
-    this.heir.key(event);
-    this.let_go();
+    this.waiting.push(event); // one list with the element that takes over
   }
 
   catch_up() {
     if (this.data?.items.length !== this.cards.length) return; // not drawn yet
-    for (const event of this.waiting.splice(0)) this.key(event);
+    const fresh = (event) => performance.now() - event.timeStamp < PATIENCE;
+    this.waiting.splice(0).filter(fresh).forEach((event) => this.key(event));
   }
 
   knows({ key, code }) {
