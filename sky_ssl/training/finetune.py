@@ -128,8 +128,10 @@ def _learn(
     known = _remember(model, validation, replace(config, flips=False), device)
     schedule, augmentation = config.schedule, config.augmentation
     sigma = torch.tensor(state.info.sky_sigma, device=device)
+    # convolutions gain nothing from bf16 on a CPU (benchmarks/convolutions.py)
+    slower = config.mode == "cnn" and device.type == "cpu"
     bf16 = config.precision == "bf16" or (
-        config.precision == "auto" and distributed.has_bf16(device)
+        config.precision == "auto" and distributed.has_bf16(device) and not slower
     )
     # a frozen encoder works as it does for embeddings, in float32
     autocast = torch.autocast(device.type, torch.bfloat16, enabled=bf16 and not model.frozen)

@@ -60,7 +60,7 @@ class FitConfig:
     noise: float = 0.0  # added noise, in units of the sky noise, up to this much
     drop_band: float = 0.0  # probability that a band of an image is dropped
 
-    precision: str = "auto"  # "bf16", "fp32"; "auto" = bf16 where the hardware has it
+    precision: str = "auto"  # "bf16", "fp32"; "auto" = bf16 where it is faster
     device: str = "auto"  # "cpu", "cuda"; "auto" = a GPU if there is one
     threads: int = 0  # CPU threads; 0 = leave as it is
     workers: int = 0  # reading processes

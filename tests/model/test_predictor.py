@@ -1,6 +1,7 @@
 """Networks that answer: shapes, what is frozen, and that they see what embeddings see."""
 
 from collections.abc import Callable
+from copy import deepcopy
 
 import pytest
 import torch
@@ -108,6 +109,22 @@ def test_a_baseline_of_before_gaps_is_the_same_network(sky: Sky) -> None:
     images = sky(2, 3, 16)
     images[:, 1] = torch.nan
     assert torch.equal(again(images), model(images))
+
+
+def test_how_the_baseline_lies_in_memory_changes_nothing(sky: Sky) -> None:
+    """Maps and gradients of channels first; its own lie channels last, weights and maps alike."""
+    torch.manual_seed(0)
+    body, images = ConvNet([1.0] * 3), sky(2, 3, 20)
+    seen = torch.cat([body.scaling(images), torch.zeros_like(images)], dim=1)
+    first = deepcopy(body.layers).to(memory_format=torch.contiguous_format)
+    maps, plain = body.begin(images), first(seen)
+    assert maps.is_contiguous(memory_format=torch.channels_last)
+    assert not maps.is_contiguous()
+    torch.testing.assert_close(maps, plain)
+    maps.square().sum().backward()
+    plain.square().sum().backward()
+    for mine, other in zip(body.layers.parameters(), first.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, other.grad, rtol=1e-4, atol=1e-4)
 
 
 def test_the_unit_of_the_images_does_not_matter() -> None:

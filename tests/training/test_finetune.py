@@ -18,8 +18,9 @@ from sky_ssl.errors import InputError
 from sky_ssl.model.config import ModelConfig
 from sky_ssl.model.embedding import TokenStatistics
 from sky_ssl.model.encoder import Encoder
+from sky_ssl.model.predictor import Predictor
 from sky_ssl.sky.cutouts import CutoutInfo
-from sky_ssl.training import finetune
+from sky_ssl.training import distributed, finetune
 from sky_ssl.training.checkpoint import find_checkpoint, read_checkpoint
 from sky_ssl.training.fitstate import Pretrained, build, take_weights
 from sky_ssl.training.layerwise import layer_of, layered_optimizer
@@ -181,6 +182,42 @@ def test_a_frozen_encoder_does_not_change(pretrained: Pretrained, tmp_path: Path
     assert all(torch.equal(after[n], before[n]) for n in before)
     fresh = build(config, NETWORK, INFO, Question(("kind",), ("a", "b")))
     assert not torch.equal(model.head.weight, fresh.head.weight)
+
+
+@pytest.mark.parametrize(
+    ("mode", "precision", "rounds"),
+    [
+        ("finetune", "auto", True),
+        ("cnn", "auto", False),
+        ("cnn", "bf16", True),
+        ("frozen", "bf16", False),
+    ],
+)
+def test_where_bf16_is_faster_it_is_used(
+    mode: str,
+    precision: str,
+    rounds: bool,
+    pretrained: Pretrained,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the processor has it: for transformers that learn; else if asked, and never frozen."""
+    learnt: list[bool] = []
+
+    def note(module: torch.nn.Module, images: Any) -> None:
+        if module.training and isinstance(module, Predictor):
+            learnt.append(torch.is_autocast_enabled("cpu"))
+
+    monkeypatch.setattr(distributed, "has_bf16", lambda device: True)
+    sky = Sky()
+    config = quick(mode, steps=2, precision=precision)
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(note)
+    try:
+        finetune.fit(config, sky.labels(sky.wide), sky, tmp_path, pretrained)
+    finally:
+        hook.remove()
+    assert set(learnt) <= {rounds}
+    assert learnt or mode == "frozen"
 
 
 def test_what_is_remembered_of_a_frozen_encoder_is_what_it_says(
