@@ -132,6 +132,7 @@ def parser() -> argparse.ArgumentParser:
     s.add_argument("--repeats", type=int, help="draws of up to 200 labels (20); half above")
     s.add_argument("--turns", type=int, help="embeddings also averaged over so many")
     f = p.add_argument_group("fitted networks")
+    f.add_argument("--fit-presets", nargs="+", help="native wide")
     f.add_argument("--ways", nargs="+", help="cnn scratch finetune attentive")
     f.add_argument("--fit-labels", type=int, nargs="+", help="200 1000")
     f.add_argument("--fit-draws", type=int, help="3")

@@ -59,9 +59,9 @@ def plan(bench: Bench, kinds: tuple[str, ...]) -> list[Part]:
                 for kind, parts in quick.items():
                     if kind in kinds:
                         found += parts(bench, preset, seed, name)
-    for preset in bench.settings.presets:
+    for preset in bench.settings.fitted:
         found += _networks(bench, preset) if "networks" in kinds else ()
-    for preset in bench.settings.presets:
+    for preset in bench.settings.fitted:
         found += _ceiling(bench, preset) if "ceiling" in kinds else ()
     return found
 

@@ -225,6 +225,10 @@ def _reliability(found: Mapping[str, Any]) -> list[str]:
 
 def _closing(e: Evidence) -> list[str]:
     s = e["settings"]
+    left = [name for name in s["presets"] if name not in s["fit_presets"]]
+    alone = (
+        f" On {_listed(left)} no networks are fitted and no ceiling is measured." if left else ""
+    )
     return [
         "## How it was measured",
         f"{s['objects']:,} objects a sky; {s['repeats']} draws of up to 200 labels and half as "
@@ -233,6 +237,6 @@ def _closing(e: Evidence) -> list[str]:
         f"(`sky_ssl/probes/prior.py`). Networks are fitted on {_listed(s['fit_labels'])} labels, "
         f"{s['fit_draws']} draws, one sky each, a fifth of the labels kept to stop early. Ceiling: "
         f"{s['ceiling_objects']:,} cutouts of the sky of seed {s['ceiling_seed']}, a few bands "
-        "hidden at random, since other skies lack other bands. "
+        f"hidden at random, since other skies lack other bands.{alone} "
         "`sky_ssl/evaluate/evidence.py` says what the file behind this holds.",
     ]

@@ -27,6 +27,7 @@ class Settings:
     top: tuple[int, ...] = (25, 100)  # nearest that count
     prevalences: tuple[float, ...] = (0.02, 0.005, 0.001)  # that probabilities are moved to
     calibrated: int = 200  # labels of the probes that are calibrated
+    fit_presets: tuple[str, ...] = ("native", "wide")  # of `presets`, that networks are fitted on
     ways: tuple[str, ...] = WAYS  # of fitting a network
     fit_labels: tuple[int, ...] = (200, 1000)  # labels of the networks that are fitted
     fit_draws: int = 3  # draws of them, one sky each
@@ -37,8 +38,9 @@ class Settings:
     ceiling_ways: tuple[str, ...] = ("cnn", "scratch")  # the best of them is the ceiling
 
     def __post_init__(self) -> None:
-        for name in self.presets:
-            _require(name in PRESETS, "presets", name, f"of {', '.join(PRESETS)}")
+        for setting in ("presets", "fit_presets"):
+            for name in getattr(self, setting):
+                _require(name in PRESETS, setting, name, f"of {', '.join(PRESETS)}")
         for way in (*self.ways, *self.ceiling_ways):
             _require(way in WAYS, "ways", way, f"of {', '.join(WAYS)}")
         for name in ("skies", "presets", "labels", "exemplars", "top", "prevalences"):
@@ -60,6 +62,11 @@ class Settings:
             self.ceiling_seed,
             f"a sky that is not tested on ({', '.join(map(str, self.skies))})",
         )
+
+    @property
+    def fitted(self) -> tuple[str, ...]:
+        """Give the presets that networks are fitted on."""
+        return tuple(name for name in self.presets if name in self.fit_presets)
 
     def repeats_of(self, labels: int) -> int:
         """Give the draws of so many labels: many labels need fewer, and take long."""

@@ -59,6 +59,15 @@ def test_what_is_done_is_not_done_again(small_bench: Bench) -> None:
     assert native["calibration"]["trained"]["0.02"]["found"]["n"] == 4
 
 
+def test_networks_may_be_fitted_on_some_presets_alone(small_bench: Bench) -> None:
+    """The quick parts stay; those of networks and the ceiling go with their preset."""
+    settings = replace(small_bench.settings, fit_presets=("wide",))
+    bench = Bench(settings, small_bench.store, small_bench.trained)
+    kinds = (*QUICK, "networks", "ceiling")
+    assert [p.key for p in plan(bench, kinds)] == [p.key for p in plan(small_bench, QUICK)]
+    assert len(plan(small_bench, kinds)) > len(plan(small_bench, QUICK))
+
+
 def test_the_same_seeds_give_the_same_evidence(small_bench: Bench, tmp_path: Path) -> None:
     """In another folder, and done in two goes, it comes out equal to the last digit."""
     settings = replace(small_bench.settings, skies=(102,), turns=1)

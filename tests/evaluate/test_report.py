@@ -15,6 +15,7 @@ def empty() -> dict[str, Any]:
     settings = {
         **{"skies": [101], "turns": 8, "objects": 300, "repeats": 2, "fit_labels": [200]},
         **{"fit_draws": 3, "ceiling_objects": 9, "ceiling_seed": 61},
+        **{"presets": ["native", "wide"], "fit_presets": ["native", "wide"]},
     }
     return {"settings": settings, "models": {}, "presets": {}, "missing": ["a", "b"]}
 
@@ -26,6 +27,14 @@ def test_nothing_measured_is_said(tmp_path: Path) -> None:
     assert text.count("**not measured**") == 8
     assert "2 parts have not been measured yet" in text
     assert "Reached:\n" not in text
+
+
+def test_presets_without_fitted_networks_are_named() -> None:
+    """Those that are measured but not fitted on, and no word where there are none."""
+    evidence, words = empty(), "no networks are fitted"
+    assert words not in report(evidence)
+    evidence["settings"]["fit_presets"] = ["native"]
+    assert f"On wide {words} and no ceiling is measured." in report(evidence)
 
 
 def test_every_figure_of_a_bench_is_in_the_report(small_bench: Bench) -> None:
