@@ -1,7 +1,7 @@
 """Types of real galaxies from a probe on embeddings, beside features made by hand.
 
-    python train.py configs/pictures.toml --out RUN --data.cutouts FOLDER/efigi_dev,FOLDER/sdss
-    python benchmarks/efigi.py --pictures FOLDER/efigi_dev --run RUN [--json FILE]
+    python train.py configs/pictures.toml --out RUN --data.cutouts EFIGI,SDSS
+    python benchmarks/efigi.py --pictures EFIGI --run RUN [--json FILE]
 
 Pictures of galaxies with expert Hubble types T (EFIGI, Baillard et al. 2011, A&A 532, A74; the
 column `T` of labels.csv). A logistic regression, its strength chosen by folds within the training
@@ -22,6 +22,7 @@ import torch
 
 from sky_ssl.errors import InputError
 from sky_ssl.evaluate.baselines import pixel_features, principal_components, radial_features
+from sky_ssl.evaluate.goals import HAND_MADE
 from sky_ssl.model.embedding import TokenStatistics, embed, token_statistics
 from sky_ssl.model.simmim import SimMIM
 from sky_ssl.probes.crossval import cross_validate_classes
@@ -32,7 +33,6 @@ VERSION = 1
 """Raised whenever the same run would give other figures."""
 EDGES = (-3.5, -0.5, 3.5, 8.5)
 """Between the types of the five classes."""
-HAND_MADE = "29 by hand"
 _DRAWS = 2000
 _FOLDS = 5
 
@@ -67,8 +67,9 @@ def features_of(images: np.ndarray, run: str | None) -> dict[str, np.ndarray]:
 def out_of_fold(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Give decision values (N,) or (N, K) of each object, from probes that have not seen it.
 
-    The probe is the product's own: a logistic regression whose penalty is the one of least
-    balanced log-loss on folds of the training part.
+    A logistic regression whose penalty is the one of least balanced log-loss on folds of the
+    training part: that of `sky-ssl probe`, but without its prior and without softening, so that
+    all features are seen in the same way.
     """
     return cross_validate_classes(x, y, folds=_FOLDS, seed=0).values
 

@@ -10,6 +10,7 @@ any moment, and the same command does what is missing. What is done is put toget
 DIR/evidence.json, laid out as `sky_ssl/evaluate/evidence.py` says; the results are written from
 that file alone, and the same seeds give the same table. Skies and features, 1 GB for each sky,
 lie there too, or in --scratch. docs/evidence is such a DIR: docs/RESULTS.md is written from it.
+--presets native is for a run that knows native pixels alone; --wide-run gives one for the others.
 """
 
 import argparse
@@ -51,7 +52,7 @@ def mock_evidence(args: argparse.Namespace) -> dict[str, Any]:
     settings = settings_of(args)
     trained = {name: open_trained(args.run, args.trained_on) for name in settings.presets}
     if args.wide_run and "wide" in trained:
-        trained["wide"] = open_trained(args.wide_run)
+        trained["wide"] = open_trained(args.wide_run, args.wide_trained_on)
     for note in sorted({note for t in trained.values() for note in t.notes}):
         print(f"warning: {note}", file=sys.stderr)
     bench = Bench(
@@ -115,6 +116,14 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--wide-run", help="another run for the preset wide")
     p.add_argument("--trained-on", type=int, nargs="+", default=(), metavar="SEED",
                    help="mock skies the run was trained on, where its files are gone")  # fmt: skip
+    p.add_argument(
+        "--wide-trained-on",
+        type=int,
+        nargs="+",
+        default=(),
+        metavar="SEED",
+        help="as --trained-on, of the wide run",
+    )
     p.add_argument("--out", required=True, metavar="DIR", help="parts, evidence.json")
     p.add_argument("--scratch", metavar="DIR", help="skies, features and fits (as --out)")
     p.add_argument("--write", type=Path, metavar="FILE.md", help="write the results here")

@@ -106,7 +106,13 @@ def fit(args: argparse.Namespace) -> dict[str, Any]:
     from sky_ssl.training.predictconfig import fit_config
 
     given = {n: getattr(args, n) for n in _FLAGS if getattr(args, n) is not None}
-    config = fit_config(args.mode, **given, **_settings(args.set))
+    settings = _settings(args.set)
+    for name in settings:
+        if name in given or name == "mode":
+            raise InputError(f"--set {name}: is given by --{name.replace('_', '-')} already")
+    config = fit_config(args.mode, **given, **settings)
+    if config.error_floor and not args.errors:
+        raise InputError("--set error_floor: is added to errors of labels; --errors names them")
     if args.run_dir is None and args.mode in ("frozen", "finetune"):
         raise InputError(f"--mode {args.mode}: --run is missing, the pre-trained run to start from")
     pretrained = load_pretrained(args.run_dir) if args.run_dir else None
@@ -143,6 +149,7 @@ def apply(args: argparse.Namespace) -> dict[str, Any]:
         provenance,
     )
     from sky_ssl.progress import terminal
+    from sky_ssl.training.learnt import has_learnt
     from sky_ssl.training.predictor import load_predictor
 
     check_ending(args.out)
@@ -151,6 +158,8 @@ def apply(args: argparse.Namespace) -> dict[str, Any]:
     if args.prevalence is not None and args.check is None:
         raise InputError("--prevalence: is for --check, which compares with labels")
     fitted = load_predictor(args.predictor)
+    if args.prevalence is not None and len(fitted.question.classes) != 2:
+        raise InputError("--prevalence: is for predictors of one class against the rest")
     images = open_images(
         args.cutouts, fitted.info, fitted.image_size, allow_pixel_scale=args.allow_pixel_scale
     )
@@ -188,7 +197,13 @@ def apply(args: argparse.Namespace) -> dict[str, Any]:
             name: int((frame["prediction"] == name).sum()) for name in fitted.question.classes
         }
     if labels is not None:
-        result["check"] = measured(labels, answers, args.prevalence)
+        same = fitted.said.get("images") == images.fingerprint()
+        learnt = has_learnt(fitted.path, labels, same_images=same)
+        result["check"] = measured(labels, answers, args.prevalence, learnt)
+        if learnt is None:
+            notes.append("fitted by an earlier version: labels it has learnt are not left out")
+        elif learnt.any():
+            notes.append(f"{int(learnt.sum())} labels of objects it was fitted on do not count")
         result["notes"] = list(dict.fromkeys(notes + labels.notes))
     if args.json:
         warn(result["notes"])

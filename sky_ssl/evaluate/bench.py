@@ -137,8 +137,9 @@ class Bench:
         name = "photometry" if name == TREES else name
         key = ("features", preset, seed, name, raw)
         if key not in self._open:
-            mine = Key("features", _stem(preset, seed, name), {})
-            mine = Key(mine.kind, mine.name, self.feature_settings(preset, seed, name))
+            mine = Key(
+                "features", _stem(preset, seed, name), self.feature_settings(preset, seed, name)
+            )
             found = self.store.features(mine)
             if found is None:
                 self._make_features(preset, seed, name)

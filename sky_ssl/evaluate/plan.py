@@ -189,9 +189,12 @@ def _network_part(bench: Bench, preset: str, seed: int, asked: tuple[str, str, i
         folder = bench.store.fit_folder(key)
         how = replace(config, device=bench.device)
         fitted = supervised.fitted_on(sky, task, sky.truth.train, how, start, folder)
-        scores = supervised.score_on(fitted, sky, task, terminal("score", "cutout"))
+        n_learnt = fitted.said["n_train"] + fitted.said["n_validation"]
+        show = terminal("score", "cutout")
+        enough = n_learnt >= n  # as for probes: a sky with too few says nothing of so many
+        scores = supervised.score_on(fitted, sky, task, show, device=bench.device) if enough else {}
         shutil.rmtree(folder)  # some hundred MB each
-        return {str(n): scores}
+        return {str(n): scores} if scores else {}
 
     return Part(key, make, ("fewshot", task, way))
 
@@ -235,7 +238,8 @@ def _ceiling_part(bench: Bench, preset: str, seed: int, way: str, task: str) -> 
         folder = bench.store.fit_folder(fit)
         fitted = supervised.fitted_on(sky, task, everywhere, how, start, folder)
         test = bench.sky(preset, seed)
-        return supervised.score_on(fitted, test, task, terminal("score", "cutout"))
+        show = terminal("score", "cutout")
+        return supervised.score_on(fitted, test, task, show, device=bench.device)
 
     return Part(_key("ceiling", (preset, seed, task, way), settings), make, ("ceiling", task, way))
 

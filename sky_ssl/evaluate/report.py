@@ -4,6 +4,7 @@ In: the evidence (see `evidence`). Out: Markdown. Nothing is computed here but t
 nothing in it depends on when or where it is written.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,18 @@ _FIGURES = {
     "nmad": "NMAD, in units of 1 + z",
     "outlier_fraction": "Share of outliers, |D| > 0.15",
 }
+_WORDS = (
+    "Features: *trained*, the embeddings of the model; *untrained*, those of the same network with "
+    "random weights; *PCA-64*, 64 principal components of the pixels; *photometry*, asinh fluxes, "
+    "colours and half-light radius, by the linear probe or by boosted trees. Networks fitted on "
+    "labels: *cnn*, a small convolutional one; *scratch*, the model's own from random weights; "
+    "*finetune*, the model with all its weights trained on; *attentive*, the model as it is, under "
+    "a pooling that is learned. Average precision at 2 %: objects weigh so that 2 % of the test "
+    "half are dwarfs. Search scores: *tokens*, the mean cosine over the tokens of the middle; "
+    "*whitened*, the cosine on principal axes, as `sky-ssl search` does; *expanded*, whitened, "
+    "with the best that it finds as further exemplars (`--expand`). *Prototype*: the program that "
+    "this one grew out of."
+)
 _PRESETS = {
     "native": "native pixels, 12 arcsec a side",
     "wide": "binned 4 x 4, 47.5 arcsec a side",
@@ -56,12 +69,17 @@ def report(evidence: Evidence) -> str:
 
 def _opening(e: Evidence) -> list[str]:
     s = e["settings"]
+    sure = not any(model["skies_unknown"] for model in e["models"].values())
     lines = [
         "Written by `benchmarks/evidence.py` from its measurements; not edited by hand. The mock "
-        f"skies have the seeds {_listed(s['skies'])}; no network was trained on them and no "
-        "setting chosen. Labels are drawn from odd tiles and everything is scored on even ones. "
+        f"skies have the seeds {_listed(s['skies'])}; no network "
+        f"{'was' if sure else 'is known to have been'} trained on them and no setting chosen. "
+        "Labels are drawn from odd tiles; probes and networks are scored on even ones. A search "
+        "goes over all objects in natural proportion, and its exemplars are not among them. "
         "Each figure is the mean over all draws of all skies; in brackets the range that holds "
-        "the central 95 % of the draws. After ±, one standard error of the mean."
+        "the central 95 % of the draws, where there are several. After ±, one standard error of "
+        "the mean.",
+        _WORDS,
     ]
     for preset, model in e["models"].items():
         unknown = model["skies_unknown"]
@@ -72,7 +90,9 @@ def _opening(e: Evidence) -> list[str]:
             + f" (SHA-256 {model['sha256'][:16]})."
         )
     if e["missing"]:
-        lines.append(f"**{len(e['missing'])} parts have not been measured yet.**")
+        kinds = Counter(part.partition("-")[0] for part in e["missing"])  # "networks native"
+        said = escaped(_listed([f"{kind}: {count}" for kind, count in kinds.items()]))
+        lines.append(f"**{len(e['missing'])} parts have not been measured yet** ({said}).")
     return lines
 
 

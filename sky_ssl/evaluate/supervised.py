@@ -128,9 +128,14 @@ def fitted_on(
 
 
 def score_on(
-    fitted: Fitted, sky: LabelledSky, task: str, progress: Progress | None = None
+    fitted: Fitted,
+    sky: LabelledSky,
+    task: str,
+    progress: Progress | None = None,
+    *,
+    device: str = "auto",
 ) -> dict[str, list[float]]:
-    """Score a network on the test half of a sky.
+    """Score a network on the test half of a sky, on a device that need not be that of its fit.
 
     Returns:
         Lists of one number: "balanced_accuracy" and "average_precision" at 2 %, or "r2", "nmad",
@@ -142,9 +147,8 @@ def score_on(
     def read(places: Rows) -> npt.NDArray[np.float32]:
         return images.read(labels.rows[places])
 
-    answers = fitted.answer(
-        read, len(labels.rows), device=fitted.config.device, progress=progress
-    ).astype(np.float64)
+    answers = fitted.answer(read, len(labels.rows), device=device, progress=progress)
+    answers = answers.astype(np.float64)
     truth = labels.values[:, 0]
     if task == "Z":
         predicted = fitted.numbers(answers)[0][0]

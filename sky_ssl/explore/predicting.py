@@ -46,6 +46,10 @@ class CutoutImages:
         """Read images (n, C, H, W)."""
         return self.cutouts.read(rows) * self.factor[:, None, None]
 
+    def fingerprint(self) -> str:
+        """Hash what identifies the cutouts."""
+        return self.cutouts.fingerprint()
+
 
 def open_images(
     path: str | Path,

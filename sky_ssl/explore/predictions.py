@@ -124,16 +124,31 @@ def _in_words(value: dict[str, float]) -> str:
 
 
 def measured(
-    labels: Labels, answers: npt.NDArray[np.float32], prevalence: float | None = None
+    labels: Labels,
+    answers: npt.NDArray[np.float32],
+    prevalence: float | None = None,
+    learnt: npt.NDArray[np.bool_] | None = None,
 ) -> dict[str, Any]:
-    """Compare answers (N, K) with labels of the same cutouts; see `fitscore.figures`.
+    """Compare answers (N, K) with labels (n) of the same cutouts; see `fitscore.figures`.
+
+    Args:
+        labels: of rows of the answers.
+        answers: of all cutouts.
+        prevalence: of positives, for an average precision.
+        learnt: (n,) labels of objects that it was fitted on, which do not count.
 
     Raises:
-        InputError: no label of an object with an answer.
+        InputError: no label of an object with an answer that it was not fitted on.
     """
     known = np.isfinite(answers[labels.rows]).all(axis=1)
     if not known.any():
         raise InputError("labels: none of an object with data")
+    known &= True if learnt is None else ~learnt
+    if not known.any():
+        raise InputError(
+            "labels: all are of objects that it was fitted on, which say nothing of new ones; "
+            "check it on other cutouts, or see the figures of its test sky in predictor.json"
+        )
     index = np.flatnonzero(known)
     truth, said = labels.values[index], answers[labels.rows[index]]
     found = figures(labels.question, truth, said, sky_groups_of(labels, index), prevalence)

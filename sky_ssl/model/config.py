@@ -103,6 +103,11 @@ class ModelConfig:
         return self.width or width, self.depth or depth, self.heads or heads
 
     @property
+    def known_size(self) -> str:
+        """Name the size and a space, where width and depth are those of the name; else empty."""
+        return f"{self.size} " if self.dimensions[:2] == SIZES[self.size][:2] else ""
+
+    @property
     def token_width(self) -> int:
         """Numbers per token of an embedding."""
         return self.dimensions[0] * max(1, len(self.token_blocks))

@@ -14,6 +14,7 @@ from sky_ssl.errors import InputError
 from sky_ssl.model.embedding import TokenStatistics, embedding_dim, pool_tokens
 from sky_ssl.model.encoder import Encoder
 from sky_ssl.model.pooling import AttentionPool
+from sky_ssl.model.simmim import LEARNED_INPUTS
 
 HEADS = ("linear", "attentive")
 
@@ -126,8 +127,7 @@ class Predictor(nn.Module):
 
     def no_weight_decay(self) -> set[str]:
         """Name the weights that must not be pulled to zero: learned patches and tokens."""
-        names = ("hidden_patch", "cls_token", "latent")
-        return {n for n, _ in self.named_parameters() if n.rpartition(".")[2] in names}
+        return {n for n, _ in self.named_parameters() if n.rpartition(".")[2] in LEARNED_INPUTS}
 
     def begin(self, images: torch.Tensor) -> torch.Tensor:
         """Give what does not change while a frozen body's head is trained."""

@@ -17,7 +17,7 @@ from sky_ssl.model.loss import hidden_loss
 from sky_ssl.model.profile import ProfileHead, profile_pixels
 
 # Weights that must not be pulled to zero, by their last name: learned patches, tokens and queries
-_LEARNED_INPUTS = ("hidden_patch", "cls_token", "mask_token", "absent", "latent")
+LEARNED_INPUTS = ("hidden_patch", "cls_token", "mask_token", "absent", "latent")
 
 
 class Decoded(NamedTuple):
@@ -70,7 +70,7 @@ class SimMIM(nn.Module):
     def no_weight_decay(self) -> set[str]:
         """Name the weights that must not be pulled to zero: learned patches and tokens."""
         names = {name for name, _ in self.named_parameters()}
-        return {name for name in names if name.rpartition(".")[2] in _LEARNED_INPUTS}
+        return {name for name in names if name.rpartition(".")[2] in LEARNED_INPUTS}
 
     def describe(self) -> str:
         """Say in a few words what this is."""
@@ -78,7 +78,7 @@ class SimMIM(nn.Module):
         millions = sum(w.numel() for w in self.parameters()) / 1e6
         size, patch = self.config.image_size, self.config.patch_size
         said = (
-            f"{self.config.objective} {self.config.size} ({width} wide, {depth} deep, "
+            f"{self.config.objective} {self.config.known_size}({width} wide, {depth} deep, "
             f"{millions:.1f}M weights), {self.encoder.n_bands} bands, {size} px, patch {patch}"
         )
         blocks = " and ".join(map(str, self.config.token_blocks))

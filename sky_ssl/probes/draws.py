@@ -41,15 +41,21 @@ def draw_labels(
 ) -> Rows:
     """Draw `labels` rows from a pool, equally many of each class, or as they come.
 
-    A class with fewer gives all it has; as they come, at least one of each class is drawn.
+    A class with fewer gives all it has; as they come, at least one of each class is drawn, in the
+    place of a row whose class was drawn more than once.
+
+    Raises:
+        InputError: as they come, fewer labels than classes.
     """
-    if natural:
-        drawn = rng.choice(pool, min(labels, len(pool)), replace=False)
-        missing = [name for name in np.unique(y[pool]) if name not in y[drawn]]
-        for place, name in enumerate(missing):
-            drawn[-1 - place] = rng.choice(pool[y[pool] == name])
-        return np.unique(drawn)
     classes = np.unique(y[pool])
+    if natural:
+        if labels < len(classes):
+            raise InputError(f"{labels} labels of {len(classes)} kinds: at least one of each")
+        drawn = rng.choice(pool, min(labels, len(pool)), replace=False)
+        for name in classes[~np.isin(classes, y[drawn])]:
+            _, place, count = np.unique(y[drawn], return_inverse=True, return_counts=True)
+            drawn[np.flatnonzero(count[place] > 1)[-1]] = rng.choice(pool[y[pool] == name])
+        return np.sort(drawn)
     each = max(1, labels // len(classes))
     sides = [pool[y[pool] == name] for name in classes]
     return np.concatenate([rng.choice(s, min(each, len(s)), replace=False) for s in sides])

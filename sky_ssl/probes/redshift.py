@@ -19,6 +19,8 @@ Numbers = npt.NDArray[np.floating]
 
 OUTLIER = 0.15
 LEVELS = (0.68, 0.95)
+FOR_95 = 39
+"""Held-out objects that a range of 95 % needs: one beyond it on each side of 40."""
 _PER_BIN = 150  # held-out objects, so that 2.5 % of them are a few
 _MOST_BINS = 8
 
@@ -102,7 +104,9 @@ def fit_intervals(truth: Numbers, predicted: Numbers) -> ObjectIntervals:
 
     In each bin the residuals' quantiles are taken one rank further out, so that a new object of
     the same kind falls inside at least as often as promised (Vovk et al. 2005; Papadopoulos et
-    al. 2008). Bins have 150 objects or more, the first and last reach to infinity.
+    al. 2008). Bins have 150 objects or more, the first and last reach to infinity. Of fewer than
+    `FOR_95` objects in all no rank is far enough out for 95 %: the range from the least to the
+    largest residual holds (n - 1) / (n + 1).
 
     Args:
         truth, predicted: (n,) of held-out objects.

@@ -96,6 +96,8 @@ class TrainConfig:
             self.precision,
             "auto, bf16 or fp32",
         )
+        for name in ("seed", "threads"):
+            _require(getattr(self, name) >= 0, f"train.{name}", getattr(self, name), "0 or more")
         _require(self.keep >= 1, "train.keep", self.keep, "at least 1")
 
 

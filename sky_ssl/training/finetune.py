@@ -90,6 +90,7 @@ def fit(
         weight_decay=config.weight_decay,
     )
     about = {"labels": labels.fingerprint(), "pretrained": pretrained.sha256 if pretrained else ""}
+    about |= {"places": labels.places(), "images": images.fingerprint()}
     state = FitState(run, config, network, info, question, model, optimizer, about)
     found = prepare_fit(run, state)
     start = state.restore(found) if found else 0

@@ -18,11 +18,12 @@ from sky_ssl import __version__
 from sky_ssl.model.predictor import Predictor
 from sky_ssl.probes.bootstrap import Interval
 from sky_ssl.probes.metrics import average_precision_at, class_figures, confusion_matrix
-from sky_ssl.probes.redshift import fit_intervals, value_figures
+from sky_ssl.probes.redshift import FOR_95, fit_intervals, value_figures
 from sky_ssl.progress import Progress
 from sky_ssl.sky.coords import sky_blocks
 from sky_ssl.training.augment import turn
 from sky_ssl.training.fitstate import FitState
+from sky_ssl.training.learnt import keep_learnt
 from sky_ssl.training.predictconfig import FitConfig
 from sky_ssl.training.predictdata import Images, Labels, Part, Question, Rows
 
@@ -254,7 +255,14 @@ def finish_fit(
         result[name] = figures(q, truth, answers, sky_groups_of(labels, rows))
         if name == "validation" and not q.classes:
             ranges = _ranges(truth, in_units(answers, q))
+            fewest = int(np.isfinite(truth).sum(axis=0).min())
+            if 2 <= fewest < FOR_95:
+                notes.append(
+                    f"{fewest} labels to take ranges from: those called 95 % hold "
+                    f"{100 * (fewest - 1) / (fewest + 1):.0f} % of new objects"
+                )
     result |= {"ranges": ranges, "notes": notes}
+    keep_learnt(state.run, labels, np.concatenate([index["train"], index["validation"]]))
     write_json(state.run / "predictor.json", result)
     return result
 

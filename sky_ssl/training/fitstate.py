@@ -34,6 +34,14 @@ _FREE = {
     *("log_every", "wandb", "project"),
 }
 
+# What a fit was made from besides, in words
+_ABOUT = {
+    "labels": "labels",
+    "places": "positions of the objects, by which the sky is divided",
+    "images": "cutouts",
+    "pretrained": "pre-trained weights",
+}
+
 
 @dataclass(frozen=True)
 class Pretrained:
@@ -223,7 +231,14 @@ def prepare_fit(run: Path, state: FitState) -> Path | None:
             old, new = before.get(section, {}), table[section]
             for name in new:
                 free = section == "predict" and name in _FREE
+                # what an earlier version did not note cannot be compared
+                free |= section == "about" and name not in old
                 if not free and old.get(name) != new[name]:
+                    if section == "about":
+                        raise InputError(
+                            f"{run}: this fit was started with other {_ABOUT[name]}; use another "
+                            "--out"
+                        )
                     raise InputError(
                         f"{run}: this fit was started with {section}.{name} = "
                         f"{old.get(name)!r}, not {new[name]!r}; use another --out"

@@ -84,10 +84,16 @@ class FitConfig:
             "error_floor",
             "weight_decay",
             "clip",
+            "noise",
+            "brightness",
             "workers",
+            "threads",
+            "seed",
+            "draw",
+            "split",
         ):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
-        for name in ("dropout", "smoothing", "validation", "test"):
+        for name in ("dropout", "smoothing", "drop_band", "validation", "test"):
             _require(0 <= getattr(self, name) < 1, name, getattr(self, name), "from 0 to below 1")
         _require(self.labels == 0 or self.labels >= 2, "labels", self.labels, "0 (all), or 2 up")
         _require(0 < self.layer_decay <= 1, "layer_decay", self.layer_decay, "above 0, at most 1")

@@ -43,6 +43,9 @@ class Images(Protocol):
     def read(self, rows: Rows) -> npt.NDArray[np.float32]:
         """Read (n, C, H, W), NaN = no data."""
 
+    def fingerprint(self) -> str:
+        """Hash what identifies them."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -78,6 +81,14 @@ class Labels:
         digest = hashlib.sha256(repr((self.question.targets, self.question.classes)).encode())
         for array in (self.rows, self.values, self.errors):
             digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def places(self) -> str:
+        """Hash where the objects are, by which the sky is divided."""
+        digest = hashlib.sha256()
+        for array in (self.ra, self.dec):
+            digest.update(np.ascontiguousarray(array, dtype=np.float64).tobytes())
+        digest.update("\n".join([] if self.tile is None else map(str, self.tile)).encode())
         return digest.hexdigest()
 
 
@@ -121,7 +132,10 @@ def divide(labels: Labels, config: FitConfig, notes: list[str]) -> dict[str, Row
         to_validate = round(config.labels * config.validation) if len(parts["validation"]) else 0
         wanted = {"train": config.labels - to_validate, "validation": to_validate}
         for name, count in wanted.items():
-            parts[name] = _drawn(parts[name], kinds, count, config.natural, rng)
+            # what tells when to stop may lack a kind: forced in, it would be too frequent
+            as_they_come = config.natural and name == "validation"
+            drawn = kinds if not as_they_come else np.zeros(len(kinds))
+            parts[name] = _drawn(parts[name], drawn, count, config.natural, rng)
             if len(parts[name]) < count:
                 notes.append(f"{name}: {len(parts[name])} of {count} labels found")
     _check_kinds(labels, parts, kinds, notes)
@@ -157,8 +171,6 @@ def _drawn(
 ) -> Rows:
     if not count or not len(pool):
         return pool[:0]
-    if natural and len(np.unique(kinds[pool])) == 1:
-        return np.sort(rng.choice(pool, min(count, len(pool)), replace=False))
     return np.sort(draw_labels(pool, kinds, count, natural=natural, rng=rng))
 
 
@@ -181,8 +193,8 @@ def _check_kinds(
         parts["validation"] = parts["validation"][:0]
     if 0 < len(parts["validation"]) < _FEW:
         notes.append(
-            f"{len(parts['validation'])} labels to stop early on: when to stop is guesswork, and "
-            "ranges are wide; --validation 0 trains to the last step on all of them"
+            f"{len(parts['validation'])} labels to stop early on: when to stop is guesswork; "
+            "--validation 0 trains to the last step on all of them"
         )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import pandas as pd
 import pytest
 import torch
 from astropy.table import Table
+from safetensors.numpy import load_file
 
 from sky_ssl.cli import main
 from sky_ssl.model.config import ModelConfig
 from sky_ssl.model.simmim import SimMIM
 from sky_ssl.sky.cutouts import CutoutInfo, CutoutWriter
+from sky_ssl.sky.cutoutset import open_cutouts
 from sky_ssl.training import checkpoint
 from sky_ssl.training.config import Config, config_table
 
@@ -34,7 +37,7 @@ def write_sky(path: Path, n: int, seed: int, bands: tuple[str, ...] = BANDS, **m
     columns = {
         "id": [f"s{seed}-{i}" for i in range(n)],
         "ra": (100 + np.arange(n) / 4) % 360,
-        "dec": np.full(n, 1.0),
+        "dec": np.full(n, 1.0 + seed),
         "class": np.where(wide, "galaxy", np.where(rng.random(n) < 0.5, "star", "qso")),
         "zspec": width / 5,
         "width": width,
@@ -109,6 +112,42 @@ def test_classes_from_the_cutouts_themselves(
     assert np.sum(result["check"]["confusion_matrix"]) == 150
 
 
+def test_what_it_has_learnt_does_not_count(
+    place: Path, fitted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A check on the cutouts it was fitted on is one on its test sky; so it is on copies of them.
+
+    The copies have other rows and ids: the objects are known by where they are.
+    """
+    said = json.loads((fitted / "predictor.json").read_text())
+    learnt = said["n_train"] + said["n_validation"]
+    words = ("--predictor", fitted, "--out", tmp_path / "a.csv", "--check")
+    result = command(capsys, "apply", "--cutouts", place / "a.h5", *words)
+    assert result["check"]["n"] == N - learnt
+    assert f"{learnt} labels of objects it was fitted on do not count" in result["notes"]
+    cutouts = open_cutouts(place / "a.h5")
+    back = np.arange(N)[::-1]
+    columns = {n: cutouts.column(n)[back] for n in ("ra", "dec", "class")}
+    columns["id"] = np.array([f"copy {i}" for i in range(N)])
+    with CutoutWriter(tmp_path / "copy.h5", cutouts.info) as writer:
+        writer.append(cutouts.read(back), columns)
+    result = command(capsys, "apply", "--cutouts", tmp_path / "copy.h5", *words)
+    assert result["check"]["n"] == N - learnt
+    few = tmp_path / "few.h5"
+    rows = np.sort(load_file(fitted / "learnt.safetensors")["rows"][:5])
+    with CutoutWriter(few, cutouts.info) as writer:
+        writer.append(cutouts.read(rows), {n: v[back][rows] for n, v in columns.items()})
+    assert main(["predict", "apply", "--cutouts", str(few), *map(str, words)]) == 2
+    assert "all are of objects that it was fitted on" in capsys.readouterr().err
+    old = tmp_path / "old"
+    shutil.copytree(fitted, old)
+    (old / "learnt.safetensors").unlink()
+    words = ("--predictor", old, "--out", tmp_path / "a.csv", "--check")
+    result = command(capsys, "apply", "--cutouts", place / "a.h5", *words)
+    assert result["check"]["n"] == N
+    assert any("fitted by an earlier version" in note for note in result["notes"])
+
+
 @pytest.mark.parametrize("ending", [".csv", ".ecsv", ".fits", ".vot"])
 def test_every_format_says_where_it_comes_from(
     place: Path, fitted: Path, ending: str, capsys: pytest.CaptureFixture[str]
@@ -128,8 +167,6 @@ def test_every_format_says_where_it_comes_from(
 
 def test_turns_are_averaged(place: Path, fitted: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With --turns a picture and its mirror image get the same probability; without not."""
-    from sky_ssl.sky.cutoutset import open_cutouts
-
     images = open_cutouts(place / "b.h5").read(slice(0, 20))
     pairs = np.concatenate([images, images[..., ::-1]])
     info = CutoutInfo("test", BANDS, 0.2, (30.0, 30.0))
@@ -307,6 +344,16 @@ def test_what_is_missing_is_said(
         (("--prevalence", 0.1), "is for --check"),
     ):
         assert message in refused(capsys, "apply", "--predictor", fitted, *cut, *out, *words)
+    start = ("fit", *cut, "--run", place / "run", "--out", tmp_path / "p", "--target", "class")
+    for words, message in (
+        (("--steps", 5, "--set", "steps=7"), "--set steps: is given by --steps already"),
+        (("--set", "mode=cnn"), "--set mode: is given by --mode already"),
+        (("--set", "error_floor=1"), "is added to errors of labels"),
+        (("--threads", -1), "predict.threads = -1: must be 0 or more"),
+        (("--labels", 20, "--draw", -1), "predict.draw = -1"),
+        (("--set", "drop_band=1.5"), "predict.drop_band = 1.5"),
+    ):
+        assert message in refused(capsys, *start, *words)
     assert "no predictor here" in refused(capsys, "apply", "--predictor", place / "run", *cut, *out)
     assert "no predictor here" in refused(capsys, "apply", "--predictor", tmp_path, *cut, *out)
     assert "ending '.docx'" in refused(

@@ -25,8 +25,23 @@ def test_nothing_measured_is_said(tmp_path: Path) -> None:
     write_report(tmp_path / "RESULTS.md", empty())
     text = (tmp_path / "RESULTS.md").read_text()
     assert text.count("**not measured**") == 8
-    assert "2 parts have not been measured yet" in text
+    assert "2 parts have not been measured yet** (a: 1, b: 1)" in text
     assert "Reached:\n" not in text
+
+
+def test_what_is_missing_is_counted_by_kind() -> None:
+    """Kind and preset, and how many parts of each."""
+    missing = ["networks native-101-A-cnn-200-0", "networks native-102-A-cnn-200-1", "tile x"]
+    text = report({**empty(), "missing": missing})
+    assert "**3 parts have not been measured yet** (networks native: 2, tile x: 1)" in text
+
+
+def test_skies_of_a_run_whose_files_are_gone_are_not_vouched_for() -> None:
+    """No network "is known to have been" trained on the skies, where some files are unknown."""
+    model = {"network": "n", "step": 1, "skies": [], "skies_unknown": 0, "sha256": "0" * 64}
+    for unknown, words in ((0, "no network was trained"), (2, "no network is known to have been")):
+        text = report({**empty(), "models": {"native": {**model, "skies_unknown": unknown}}})
+        assert words in text
 
 
 def test_presets_without_fitted_networks_are_named() -> None:

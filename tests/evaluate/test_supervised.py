@@ -1,5 +1,6 @@
 """Networks that are fitted on labels of one half of a sky and scored on the other."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,14 @@ def test_networks_and_ceiling_come_out_as_figures(small_bench: Bench) -> None:
     assert native["ceiling"]["Z"]["scratch"]["r2"]["n"] == 2
     kept = {p.name.split("-")[0] for p in (small_bench.store.folder / "fits").iterdir()}
     assert kept == {"ceiling"}
+
+
+def test_a_network_of_too_few_labels_has_no_figure(small_bench: Bench) -> None:
+    """As probes: what a sky cannot give isn't measured under the number that was asked for."""
+    settings = replace(small_bench.settings, fit_labels=(4000,), skies=(101,))
+    bench = Bench(settings, small_bench.store, small_bench.trained)
+    part = plan(bench, ("networks",))[0]
+    assert part.make() == {}
 
 
 def test_a_fit_starts_from_the_run_and_never_sees_the_test_half(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from sky_ssl.errors import InputError
 from sky_ssl.probes.draws import averaged, draw_labels, few_shot
 from sky_ssl.probes.metrics import class_statistic
 
@@ -39,6 +40,20 @@ def test_natural_draws_come_as_they_are() -> None:
     assert 1 <= y[drawn].sum() < 10
     few = [draw_labels(np.arange(1000), y, 5, natural=True, rng=rng) for _ in range(10)]
     assert all(y[rows].any() for rows in few)
+
+
+def test_natural_draws_of_many_kinds_hold_each_of_them() -> None:
+    """Rare kinds take the place of frequent ones, never of the only one of another."""
+    y = np.repeat(np.arange(12), [600, 300, 60, 5, 5, 5, 5, 4, 4, 4, 4, 4])
+    pool = np.arange(len(y))
+    for seed in range(30):
+        for labels in (12, 20, 100):
+            rng = np.random.default_rng(seed)
+            drawn = draw_labels(pool, y, labels, natural=True, rng=rng)
+            assert len(set(drawn.tolist())) == labels
+            assert set(y[drawn].tolist()) == set(range(12))
+    with pytest.raises(InputError, match="11 labels of 12 kinds"):
+        draw_labels(pool, y, 11, natural=True, rng=np.random.default_rng(0))
 
 
 def test_a_kind_with_few_gives_all_it_has() -> None:

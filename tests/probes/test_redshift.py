@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import mean_absolute_error, r2_score
 
-from sky_ssl.probes.redshift import coverage, fit_intervals, value_figures
+from sky_ssl.probes.redshift import FOR_95, coverage, fit_intervals, value_figures
 
 
 def test_figures_by_their_definitions() -> None:
@@ -70,6 +70,17 @@ def test_few_objects_never_promise_too_much() -> None:
         r = ranges.around(predicted)
         held.append(np.mean((truth >= r[:, 0]) & (truth <= r[:, 1])))
     assert np.mean(held) > 0.67
+    held = {}
+    for n in (8, FOR_95 - 1, FOR_95):
+        inside = []
+        for seed in range(2000):
+            low, high = fit_intervals(*heteroscedastic(n, seed)).offsets[0, 2:]
+            residual = np.subtract(*heteroscedastic(50, 9000 + seed))
+            inside.append(np.mean((residual >= low) & (residual <= high)))
+        held[n] = np.mean(inside)
+    assert held[8] == pytest.approx(7 / 9, abs=0.02)
+    assert held[FOR_95 - 1] < held[FOR_95]
+    assert held[FOR_95] == pytest.approx(0.95, abs=0.007)
     with pytest.raises(ValueError, match="at least 2"):
         fit_intervals(np.ones(1), np.ones(1))
 

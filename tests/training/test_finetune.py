@@ -1,5 +1,6 @@
 """Fitting predictors: they learn, from the training sky alone, and go on where they stopped."""
 
+import hashlib
 import json
 import signal
 import subprocess
@@ -52,6 +53,9 @@ class Sky:
     def read(self, rows: np.ndarray) -> np.ndarray:
         self.rows |= set(np.asarray(rows).tolist())
         return self.images[rows]
+
+    def fingerprint(self) -> str:
+        return hashlib.sha256(self.images.tobytes()).hexdigest()
 
     def labels(self, values: np.ndarray, **more: Any) -> Labels:
         n = len(values)
@@ -168,6 +172,23 @@ def test_few_labels_are_drawn_balanced_or_as_they_come() -> None:
     natural = divide(labels, replace(config, natural=True, labels=1000), [])
     assert 0.05 < values[natural["train"]].mean() < 0.15
     assert divide(labels, config, [])["train"].tolist() == parts["train"].tolist()
+
+
+def test_natural_labels_to_stop_on_are_as_frequent_as_they_are() -> None:
+    """Rare kinds are all trained on, but not forced into the few that tell when to stop."""
+    rng = np.random.default_rng(0)
+    values = rng.choice(12, 4000, p=[0.78, *[0.02] * 11])
+    sky = Sky(4)
+    question = Question(("kind",), tuple("abcdefghijkl"))
+    ra, dec = rng.uniform(0, 90, 4000), rng.uniform(0, 9, 4000)
+    labels = sky.labels(values, question=question, ra=ra, dec=dec)
+    shares = []
+    for draw in range(20):
+        config = fit_config("frozen", labels=100, natural=True, test=0.0, draw=draw)
+        parts = divide(labels, config, [])
+        assert set(values[parts["train"]].tolist()) == set(range(12))
+        shares.append(np.mean(values[parts["validation"]] == 0))
+    assert np.mean(shares) == pytest.approx(0.78, abs=0.06)
 
 
 def test_a_frozen_encoder_does_not_change(pretrained: Pretrained, tmp_path: Path) -> None:
@@ -391,8 +412,14 @@ def test_a_finished_fit_is_not_repeated(pretrained: Pretrained, tmp_path: Path) 
     with pytest.raises(InputError, match=r"predict.lr = 0.003, not 0.1"):
         finetune.fit(replace(config, lr=0.1), labels, sky, tmp_path, pretrained)
     other = sky.labels(~sky.wide)
-    with pytest.raises(InputError, match=r"about.labels"):
+    with pytest.raises(InputError, match=r"started with other labels"):
         finetune.fit(config, other, sky, tmp_path, pretrained)
+    moved = replace(labels, ra=labels.ra + 1)
+    with pytest.raises(InputError, match=r"started with other positions of the objects"):
+        finetune.fit(config, moved, sky, tmp_path, pretrained)
+    sky.images *= 2
+    with pytest.raises(InputError, match=r"started with other cutouts"):
+        finetune.fit(config, labels, sky, tmp_path, pretrained)
 
 
 @pytest.mark.parametrize(
@@ -465,6 +492,7 @@ def test_a_fit_of_an_earlier_version_goes_on(pretrained: Pretrained, tmp_path: P
     for file in tmp_path.glob("checkpoint/step-*/state.json"):
         record = json.loads(file.read_text())
         del record["config"]["model"]["token_blocks"]
+        del record["config"]["about"]["images"]
         file.write_text(json.dumps(record))
     finetune.fit(config, sky.labels(sky.wide), sky, tmp_path, pretrained)
     other = quick("finetune", steps=4, seed=1)
