@@ -71,7 +71,7 @@ def draw_redshift(sky: Sky) -> "Figure":
     """Predict the redshifts of the even tiles."""
     z, tile = np.asarray(sky.truth.columns["zspec"], np.float64), sky.truth.columns["tile"]
     a, b = sky.halves(sky.truth.with_redshift)
-    model, _ = tune_values(sky.x[a], z[a], tile[a])
+    model, _ = tune_values(sky.x[a], z[a], tile[a], redshift=True)
     predicted = np.asarray(model.predict(sky.x[b]), np.float64)
     found = value_figures(z[b], predicted, redshift=True, groups=tile[b])
     bins = bin_deviations(z[b], deviations(z[b], predicted, True), tile[b])

@@ -1,15 +1,40 @@
 """The command line: results on standard output, one clear line on bad input."""
 
+import argparse
 import json
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
-from sky_ssl.cli import main
+from sky_ssl.cli import build_parser, main
+from sky_ssl.model.embedding import POOLINGS
 from sky_ssl.sky.cutouts import CutoutInfo, CutoutWriter
+
+
+def every_argument(
+    parser: argparse.ArgumentParser, name: str = "sky-ssl"
+) -> Iterator[tuple[str, argparse.Action]]:
+    """Give the arguments of all subcommands with the name of theirs."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, part in action.choices.items():
+                yield from every_argument(part, f"{name} {word}")
+        else:
+            yield name, action
+
+
+def test_every_argument_says_what_it_does() -> None:
+    """In `--help`; and that of `embed` names every pooling there is."""
+    said = list(every_argument(build_parser()))
+    assert len(said) > 150
+    assert [(name, a.dest) for name, a in said if not a.help] == []
+    (pooling,) = (a for name, a in said if (name, a.dest) == ("sky-ssl embed", "pooling"))
+    words = (pooling.help or "").replace(" (default)", "").split(", ")
+    assert sorted(words) == sorted(POOLINGS)
 
 
 def info(path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, object]:

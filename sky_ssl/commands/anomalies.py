@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
         metavar="ARCSEC",
         help="objects closer than this are one (default 1; 0 merges none)",
     )
-    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--seed", type=int, default=0, help="of what is drawn at random (0)")
     p.add_argument("--threads", type=int, default=0, help="default: all cores")
     k = p.add_argument_group("artefacts known already: they, and what is like them, lose rank")
     add_labels(k)

@@ -32,7 +32,9 @@ def add(commands: Any) -> None:
         help="objects at the edge: pad with no data (default), or skip",
     )
     p.add_argument("--min-coverage", type=float, help="least share of pixels with data in a window")
-    p.add_argument("--dtype", choices=("float32", "float16"), default="float32")
+    p.add_argument(
+        "--dtype", choices=("float32", "float16"), default="float32", help="of the pixels"
+    )
     p.add_argument("--seed", type=int, default=0, help="of random windows (default 0)")
     p.add_argument("--sheet", type=Path, help="also draw a contact sheet of the first 120 (PNG)")
 

@@ -16,7 +16,7 @@ def add(commands: Any) -> None:
     p.add_argument(
         "--pooling",
         default="central",
-        help="central (default), mean, max, central16, mean+central, cls, attention",
+        help="central (default), mean, max, central16, rings, mean+central, cls, attention",
     )
     p.add_argument(
         "--turns",
@@ -25,15 +25,19 @@ def add(commands: Any) -> None:
         help="average over flips and quarter turns: 1 = none (default), 4 = turns, 8 = both",
     )
     p.add_argument("--project", type=int, default=0, metavar="D", help="PCA to D numbers")
-    p.add_argument("--dtype", choices=("float32", "float16"), default="float32")
+    p.add_argument(
+        "--dtype", choices=("float32", "float16"), default="float32", help="of what is stored"
+    )
     p.add_argument(
         "--sigma",
         choices=("checkpoint", "file"),
         default="checkpoint",
-        help="whose noise the scaling uses",
+        help="whose noise the scaling uses: the model's (default), or that of the cutouts",
     )
-    p.add_argument("--allow-pixel-scale", action="store_true")
-    p.add_argument("--batch-size", type=int, default=256)
+    p.add_argument(
+        "--allow-pixel-scale", action="store_true", help="embed although the pixel scale is another"
+    )
+    p.add_argument("--batch-size", type=int, default=256, help="cutouts at once (256)")
     p.add_argument("--device", default="auto", help="auto, cpu or cuda")
 
 

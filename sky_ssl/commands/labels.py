@@ -27,7 +27,12 @@ def add(commands: Any) -> None:
     labels.add_argument("--column", help="column of labels; empty cells are no labels")
     labels.add_argument("--label", help="one label for all rows, in place of a column")
     p.add_argument("--task", required=True, help="what the labels answer, such as dwarf")
-    p.add_argument("--source", choices=("import", "review", "audit"), default="import")
+    p.add_argument(
+        "--source",
+        choices=("import", "review", "audit"),
+        default="import",
+        help="what the labels come from: audit = a random sample, which purity can be measured on",
+    )
     p.add_argument(
         "--ambiguous",
         choices=("skip", "nearest"),
@@ -45,7 +50,7 @@ def add(commands: Any) -> None:
     p.add_argument("file", type=Path, help="list to write: id, ra, dec and an empty label")
     _add_place(p)
     p.add_argument("--n", type=int, default=200, help="objects to draw (default 200)")
-    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--seed", type=int, default=0, help="of the sample (0)")
     p.add_argument("--task", default="class", help="what they will be labelled for (class)")
     _add_objects(p, required=True)
     p = add_command(parts, "agreement", _agreement, "compare labellers", _show_agreement)

@@ -53,7 +53,9 @@ def add_tiles(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that name tiles and say how to read them."""
     parser.add_argument("tiles", nargs="+", type=Path, help="FITS files or folders")
     parser.add_argument("--survey", required=True, help="unions, hsc, legacy, mock or a TOML file")
-    parser.add_argument("--min-bands", type=int, default=1)
+    parser.add_argument(
+        "--min-bands", type=int, default=1, help="leave out tiles with fewer bands (1)"
+    )
     parser.add_argument(
         "--reproject",
         action="store_true",

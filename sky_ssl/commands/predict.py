@@ -37,7 +37,9 @@ def add(commands: Any) -> None:
         "--prevalence", type=float, metavar="P", help="share of positives, for an average precision"
     )
     p.add_argument("--radius", type=float, default=1.0, metavar="ARCSEC", help="to match positions")
-    p.add_argument("--allow-pixel-scale", action="store_true")
+    p.add_argument(
+        "--allow-pixel-scale", action="store_true", help="although the pixel scale is another"
+    )
     p.add_argument("--device", default="auto", help="auto, cpu or cuda")
 
 
@@ -86,7 +88,9 @@ def _add_fit(p: argparse.ArgumentParser) -> None:
     t.add_argument("--seed", type=int, help="of weights, order and augmentation (0)")
     t.add_argument("--device", help="auto, cpu or cuda")
     t.add_argument("--threads", type=int, help="of the CPU")
-    t.add_argument("--wandb", choices=("disabled", "offline", "online"))
+    t.add_argument(
+        "--wandb", choices=("disabled", "offline", "online"), help="Weights & Biases (disabled)"
+    )
     t.add_argument(
         "--set",
         action="append",
@@ -94,7 +98,9 @@ def _add_fit(p: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="any other setting, such as dropout=0.1 or noise=0.2; repeat for more",
     )
-    t.add_argument("--allow-pixel-scale", action="store_true")
+    t.add_argument(
+        "--allow-pixel-scale", action="store_true", help="although the pixel scale is another"
+    )
 
 
 def fit(args: argparse.Namespace) -> dict[str, Any]:

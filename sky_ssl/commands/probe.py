@@ -47,7 +47,7 @@ def add(commands: Any) -> None:
     p.add_argument("--natural", action="store_true", help="draw kinds as frequent as they are")
     p.add_argument("--repeats", type=int, default=10, help="draws (default 10)")
     p.add_argument("--folds", type=int, default=5, help="of the cross-validation (default 5)")
-    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--seed", type=int, default=0, help="of folds and draws (0)")
     p.add_argument("--prevalence", metavar="P", help="share of positives in your sky: 0.001, 0.1%%")
     p.add_argument("--audit", metavar="K/N", help="positives among N random objects looked at")
     p.add_argument("--top", type=int, default=300, help="candidates to look at (default 300)")

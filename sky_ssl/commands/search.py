@@ -93,7 +93,9 @@ def _add_query(p: argparse.ArgumentParser) -> None:
         help="weight of counter-examples against exemplars (default 0.5)",
     )
     q.add_argument("--zero-point", default="", metavar="Z[,Z]", help="of --image, AB mag")
-    q.add_argument("--allow-pixel-scale", action="store_true")
+    q.add_argument(
+        "--allow-pixel-scale", action="store_true", help="of --image, take another pixel scale"
+    )
     q.add_argument("--device", default="auto", help="auto, cpu or cuda")
 
 
@@ -107,14 +109,19 @@ def _add_tiles(p: argparse.ArgumentParser) -> None:
     t.add_argument(
         "--dense", action="store_true", help="everywhere, not at detections only; by tokens"
     )
-    t.add_argument("--min-bands", type=int, default=1)
+    t.add_argument("--min-bands", type=int, default=1, help="leave out tiles with fewer bands (1)")
     t.add_argument("--reproject", action="store_true", help="bring bands to one pixel grid")
     t.add_argument("--workers", type=int, default=0, help="processes (default: all cores)")
 
 
 def _add_older_recipe(p: argparse.ArgumentParser) -> None:
     s = p.add_argument_group("patch by patch (--score cosine, mse or mae)")
-    s.add_argument("--weights", choices=("none", "inverse-variance"), default="none")
+    s.add_argument(
+        "--weights",
+        choices=("none", "inverse-variance"),
+        default="none",
+        help="of the numbers of a token, by how much they differ among exemplars",
+    )
     s.add_argument("--combine", choices=("min", "mean", "max"), default="mean", help="over patches")
     s.add_argument(
         "--patches",

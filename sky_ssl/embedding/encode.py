@@ -78,6 +78,31 @@ def conversion(
     return np.where(known, factor, 1.0).astype(np.float32)
 
 
+def noise_note(model: CutoutInfo, data: CutoutInfo, factor: npt.NDArray[np.floating]) -> str:
+    """Say by how much the sky noise of cutouts differs from what a model was trained on.
+
+    Args:
+        model, data: with the same bands.
+        factor: (C,) from the units of the data to those of the model, see `conversion`.
+
+    Returns:
+        A line that names the bands of more than twice or less than half the noise; empty if there
+        are none, or the noise of either is unknown.
+    """
+    if model.sky_sigma is None or data.sky_sigma is None:
+        return ""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.array(data.sky_sigma) * factor / np.array(model.sky_sigma)
+    other = np.isfinite(ratio) & (ratio > 0) & (np.abs(np.log2(np.where(ratio > 0, ratio, 1))) > 1)
+    if not other.any():
+        return ""
+    bands = ", ".join(f"{model.bands[k]} {ratio[k]:.2g}" for k in np.flatnonzero(other))
+    return (
+        f"noise, in units of that of the survey the model was trained on: {bands}; with --sigma "
+        "file images are scaled by their own noise"
+    )
+
+
 def embed_file(
     run: str | Path,
     cutouts: str | Path,
@@ -112,6 +137,8 @@ def embed_file(
             f"{size} x {size}: cut them to that size"
         )
     factor = conversion(state.info, data.info, data.paths[0], allow_pixel_scale=o.allow_pixel_scale)
+    other_noise = noise_note(state.info, data.info, factor) if o.sigma == "checkpoint" else ""
+    notes = [*data.notes, *([other_noise] if other_noise else [])]
     if o.sigma == "file":
         sigma = usable_sigma(data.info.sky_sigma or ()) * factor
         model.set_sky_sigma(torch.as_tensor(sigma))
@@ -148,7 +175,7 @@ def embed_file(
     distributed.wait_for_all()
     distributed.finish()
     dimensions = o.project or embedding_dim(state.model_config, o.pooling)
-    return {"path": str(target), "rows": len(data), "dimensions": dimensions, "notes": data.notes}
+    return {"path": str(target), "rows": len(data), "dimensions": dimensions, "notes": notes}
 
 
 def _attributes(state: checkpoint.Checkpoint, data: CutoutSet, o: EmbedOptions) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 from sky_ssl.embedding import encode
-from sky_ssl.embedding.encode import EmbedOptions, embed_file
+from sky_ssl.embedding.encode import EmbedOptions, embed_file, noise_note
 from sky_ssl.embedding.store import open_embeddings
 from sky_ssl.errors import InputError
 from sky_ssl.model.config import ModelConfig
@@ -113,11 +114,28 @@ def test_other_bands_and_pixel_scales_are_refused(run: Path, tmp_path: Path) -> 
 def test_the_noise_of_the_file_can_be_used(run: Path, tmp_path: Path) -> None:
     """With --sigma file, a noisier survey is scaled by its own noise, and the file says so."""
     path = write(tmp_path / "a.h5", sky_sigma=(5.0, 5.0))
-    embed_file(run, path, tmp_path / "e.h5")
-    embed_file(run, path, tmp_path / "f.h5", EmbedOptions(sigma="file"))
+    first = embed_file(run, path, tmp_path / "e.h5")
+    assert any("trained on: g 5, r 2.5; with --sigma file" in note for note in first["notes"])
+    again = embed_file(run, path, tmp_path / "f.h5", EmbedOptions(sigma="file"))
+    assert again["notes"] == []
     e, f = open_embeddings(tmp_path / "e.h5"), open_embeddings(tmp_path / "f.h5")
     assert np.abs(e.values - f.values).max() > 0.01
     assert (e.attributes["sigma"], f.attributes["sigma"]) == ("checkpoint", "file")
+
+
+def test_noise_that_is_much_the_same_is_not_mentioned() -> None:
+    """In the units of the model, from half to twice; unknown noise cannot be compared."""
+    one, nan = np.ones(2, np.float32), float("nan")
+    for sigma, factor, named in (
+        ((0.6, 3.9), one, ""),
+        ((0.4, 2.0), one, "g 0.4;"),
+        ((100.0, 200.0), 0.01 * one, ""),
+        ((nan, 9.0), one, "r 4.5;"),
+        (None, one, ""),
+    ):
+        said = noise_note(INFO, replace(INFO, sky_sigma=sigma), factor)
+        assert named in said
+        assert bool(said) == bool(named)
 
 
 def test_an_interrupted_job_goes_on(

@@ -94,7 +94,7 @@ def test_the_log_does_not_grow_without_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
-        ("/work/labels.db", ""),
+        ("/mnt/labels.db", ""),
         ("/home/ann/labels.db", "nfs4"),
         ("/home/local/labels.db", ""),
         ("/homely/labels.db", ""),
