@@ -2,7 +2,7 @@
 
     python train.py configs/demo.toml --out runs/demo
     python train.py configs/demo.toml --out runs/demo --train.steps 500 --log.wandb offline
-    torchrun --nproc_per_node 4 train.py configs/unions.toml --out runs/unions
+    torchrun --nproc_per_node 4 train.py configs/mock.toml --out runs/mock
 
 A run that was stopped goes on where it stopped, on any number of ranks: repeat the command.
 SIGTERM and SIGUSR1 write a checkpoint and leave.
@@ -26,6 +26,7 @@ from sky_ssl.training import checkpoint, distributed
 from sky_ssl.training.augment import augment, draw_augmentation
 from sky_ssl.training.config import Config, load_config
 from sky_ssl.training.data import measured_info, open_source, placed_batches
+from sky_ssl.training.described import setting_lines
 from sky_ssl.training.log import RunLog
 from sky_ssl.training.monitor import Monitor
 from sky_ssl.training.order import MASK_RATIO, BatchOrder, draw_for_share, step_seed
@@ -190,6 +191,8 @@ def train(config: Config, run: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__,
+        epilog="settings, in the configuration or here, with their defaults:\n\n"
+        + "\n".join(setting_lines()).replace("%", "%%"),
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

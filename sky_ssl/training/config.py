@@ -136,7 +136,7 @@ class Config:
 
 
 _BEFORE = {"model": {"profile_weight": 0.0}}
-_SECTIONS: dict[str, type] = {
+SECTIONS: dict[str, type] = {
     "data": DataConfig,
     "model": ModelConfig,
     "train": TrainConfig,
@@ -172,26 +172,26 @@ def config_from_table(
     table: Mapping[str, Any], overrides: Mapping[str, str] | None = None, source: str = "config"
 ) -> Config:
     """Build a configuration from nested tables, texts of `overrides` last."""
-    unknown = sorted(set(table) - set(_SECTIONS) - {"survey"})
+    unknown = sorted(set(table) - set(SECTIONS) - {"survey"})
     if unknown:
         raise InputError(
-            f"{source}: unknown section [{unknown[0]}]; allowed are survey {' '.join(_SECTIONS)}"
+            f"{source}: unknown section [{unknown[0]}]; allowed are survey {' '.join(SECTIONS)}"
         )
-    values: dict[str, dict[str, Any]] = {name: dict(table.get(name, {})) for name in _SECTIONS}
+    values: dict[str, dict[str, Any]] = {name: dict(table.get(name, {})) for name in SECTIONS}
     survey = table.get("survey", "")
     for key, text in (overrides or {}).items():
         section, _, name = key.partition(".")
         if key == "survey":
             survey = text
-        elif section not in _SECTIONS or not name:
+        elif section not in SECTIONS or not name:
             raise InputError(
                 f"--{key}: no such setting; they are --section.key, with section "
-                f"one of {' '.join(_SECTIONS)}"
+                f"one of {' '.join(SECTIONS)}"
             )
         else:
             values[section][name] = text
     sections: dict[str, Any] = {
-        n: build_section(cls, n, values[n], source) for n, cls in _SECTIONS.items()
+        n: build_section(cls, n, values[n], source) for n, cls in SECTIONS.items()
     }
     is_table = isinstance(survey, Mapping)
     return Config(
@@ -278,7 +278,7 @@ def config_table(config: Config) -> dict[str, Any]:
     table: dict[str, Any] = {}
     if config.survey or config.survey_table:
         table["survey"] = config.survey or dict(config.survey_table)
-    for name in _SECTIONS:
+    for name in SECTIONS:
         section = dataclasses.asdict(getattr(config, name))
         table[name] = {k: list(v) if isinstance(v, tuple) else v for k, v in section.items()}
     return table
