@@ -164,7 +164,7 @@ def charts(chosen: list[Run], *, log: bool) -> None:
             label_visibility="collapsed",
         )
         curves = _curves(chosen, palette, probes[place], marked=True)
-        right.plotly_chart(draw_curves(curves, names[place], height=276), key="probes")
+        right.plotly_chart(draw_curves(curves, names[place], height=276, least=0.1), key="probes")
         right.caption("A linear probe on sky that is kept from training, at each validation.")
     else:
         right.info(

@@ -49,6 +49,11 @@ TASK, RULE = "dwarf", "dwarfs"
 _VETTED = 24
 _PATIENCE = 900_000  # ms that figures and curves may take on a busy machine
 _WHO = ("ada", "henrietta")
+_WITHOUT = """folder => {  // commands that are shown name no folder of this machine
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode())
+    texts.currentNode.data = texts.currentNode.data.replaceAll(folder, "");
+}"""
 
 
 def main() -> int:
@@ -72,7 +77,7 @@ def main() -> int:
                     if "training" in wanted:
                         train()
                     for dark in (True, False) if wanted else ():
-                        shoot(server.address, args.out, group, wanted, dwarf, dark=dark)
+                        shoot(server.address, place, args.out, group, wanted, dwarf, dark=dark)
     except InputError as error:
         print(f"make_screenshots.py: {error}", file=sys.stderr)
         return 2
@@ -205,7 +210,14 @@ def training(place: Workspace) -> Iterator[Callable[[], None]]:
 
 
 def shoot(
-    address: str, out: Path, group: Sequence[str], wanted: list[str], dwarf: str, *, dark: bool
+    address: str,
+    place: Workspace,
+    out: Path,
+    group: Sequence[str],
+    wanted: list[str],
+    dwarf: str,
+    *,
+    dark: bool,
 ) -> None:
     """Open the pages one after the other in one session, and keep a picture of each."""
     theme = "dark" if dark else "light"
@@ -225,7 +237,8 @@ def shoot(
                 page.wait_for_function("!document.querySelector('[data-testid=stToast]')")
                 page.mouse.move(720, 4)
                 file = out / f"{name}-{theme}.png"
-                file.write_bytes(small_png(page.screenshot()))
+                page.evaluate(_WITHOUT, str(place.root.parent) + os.sep)
+                file.write_bytes(small_png(page.screenshot(), flat=True))
                 print(f"{file.name:32} {file.stat().st_size / 1000:6.0f} kB", flush=True)
         page.close()
 

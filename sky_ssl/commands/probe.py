@@ -32,9 +32,9 @@ def add(commands: Any) -> None:
         "--labels",
         type=Path,
         required=True,
-        help="catalogue or cutout file with ids (or RA and Dec) and the column",
+        help="catalogue or cutout file with ids (or RA and Dec) and the column, or a label ledger",
     )
-    p.add_argument("--column", required=True, help="of the labels")
+    p.add_argument("--column", required=True, help="of the labels; of a ledger, the task")
     p.add_argument("--positive", metavar="VALUE", help="this value against the rest")
     p.add_argument("--task", choices=("classify", "regress", "redshift"), help="default: by column")
     p.add_argument(

@@ -61,6 +61,7 @@ def draw_curves(
     height: int = 260,
     digits: str = ".4g",
     legend: bool = False,
+    least: float = 0.0,
 ) -> "Figure":
     """Draw curves against step.
 
@@ -71,6 +72,7 @@ def draw_curves(
         height: in pixels.
         digits: of the values under the cursor.
         legend: show it.
+        least: height of the vertical axis, at least, so that noise does not look like a trend.
     """
     import plotly.graph_objects as go
 
@@ -102,4 +104,8 @@ def draw_curves(
         legend={"orientation": "h", "y": 1.14, "x": 0},
         hovermode="x unified",
     )
+    shown = np.concatenate([c.value[np.isfinite(c.value)] for c in curves] or [np.empty(0)])
+    if not log and shown.size and np.ptp(shown) < least:
+        middle = (shown.min() + shown.max()) / 2
+        figure.update_yaxes(range=[middle - least / 2, middle + least / 2])
     return figure

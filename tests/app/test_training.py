@@ -136,6 +136,17 @@ def test_curves_are_thinned_smoothed_and_escaped() -> None:
     assert figure.layout.yaxis.type == "log"
 
 
+def test_noise_is_not_drawn_as_a_trend() -> None:
+    """An axis of at least the height asked for, around what there is; larger things fit as ever."""
+    steps = np.arange(3.0)
+    still = Curve("a", steps, np.array([0.733, np.nan, 0.741]), "red")
+    figure = draw_curves([still], "accuracy", least=0.1)
+    assert figure.layout.yaxis.range == pytest.approx((0.687, 0.787))
+    rising = Curve("b", steps, np.array([0.2, 0.5, 0.9]), "red")
+    assert draw_curves([still, rising], "accuracy", least=0.1).layout.yaxis.range is None
+    assert draw_curves([], "accuracy", least=0.1).layout.yaxis.range is None
+
+
 def test_an_empty_workspace_offers_the_form(open_page: Open, words: Words, tmp_path: Path) -> None:
     """And says that data is needed."""
     said = words(open_page(tmp_path, "training"))

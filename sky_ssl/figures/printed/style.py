@@ -112,11 +112,18 @@ def to_png(figure: "Figure") -> bytes:
     return small_png(file.getvalue())
 
 
-def small_png(png: bytes, most: int = MOST_BYTES) -> bytes:
-    """Bring a picture below `most` bytes by fewer and fewer colours, where it is larger."""
+def small_png(png: bytes, most: int = MOST_BYTES, *, flat: bool = False) -> bytes:
+    """Bring a picture below `most` bytes by fewer and fewer colours, where it is larger.
+
+    Args:
+        png: the picture.
+        most: bytes.
+        flat: large even areas, as of a web page, must keep their colour: no rounding of all levels.
+    """
     from PIL import Image
 
-    for levels, colours in ((32, 0), (24, 0), (0, 256), (0, 128), (0, 64), (0, 32)):
+    steps = ((32, 0), (24, 0), (0, 256), (0, 128), (0, 64), (0, 32))
+    for levels, colours in steps[2 * flat :]:
         if len(png) <= most:
             break
         picture = Image.open(io.BytesIO(png)).convert("RGB")

@@ -51,6 +51,20 @@ def test_white_stays_white_with_fewer_levels() -> None:
     assert (np.asarray(Image.open(io.BytesIO(fitted)).convert("RGB"))[:50] == 255).all()
 
 
+def test_even_areas_keep_their_colour() -> None:
+    """A page has the colour of its theme, within one level; rounding all levels shifts it."""
+    picture = np.full((200, 200, 3), (11, 14, 20), dtype=np.uint8)
+    picture[150:] = np.random.default_rng(0).integers(0, 255, (50, 200, 3))
+    png = png_of(picture)
+    off = {}
+    for flat in (True, False):
+        fitted = small_png(png, len(png) - 1, flat=flat)
+        assert len(fitted) < len(png)
+        page = np.asarray(Image.open(io.BytesIO(fitted)).convert("RGB"))[:150].astype(int)
+        off[flat] = np.abs(page - picture[:150]).max()
+    assert off[True] <= 1 < off[False]
+
+
 def test_style_ends_with_the_drawing() -> None:
     """Other figures keep their look, also where drawing fails."""
     from matplotlib import rcParams
