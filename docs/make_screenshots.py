@@ -253,12 +253,18 @@ def _map(page: Page) -> None:
 
 
 def _search(page: Page) -> None:
-    """Search by the dwarf and its like."""
+    """Search by the dwarf and its like, twice: the first search also prepares what all later use."""
     name = re.search(r"object=([^&]+)", page.url)
     box = page.get_by_label("Add an object by id, or the nearest to a position")
-    box.fill((name.group(1) if name else "").replace("+", " "))
-    box.press("Enter")
-    page.get_by_text(re.compile("objects most like")).first.wait_for()
+    found = page.get_by_text(re.compile("objects most like")).first
+    for again in (True, False):
+        box.fill((name.group(1) if name else "").replace("+", " "))
+        box.press("Enter")
+        found.wait_for()
+        if again:
+            settle(page)
+            page.get_by_role("button", name="Clear", exact=True).click()
+            found.wait_for(state="hidden")
 
 
 def _probe(page: Page) -> None:
