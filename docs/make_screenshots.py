@@ -253,7 +253,7 @@ def _map(page: Page) -> None:
 
 
 def _search(page: Page) -> None:
-    """Search by the dwarf and its like, twice: the first search also prepares what all later use."""
+    """Search by the dwarf and its like, twice: the first also prepares what all later ones use."""
     name = re.search(r"object=([^&]+)", page.url)
     box = page.get_by_label("Add an object by id, or the nearest to a position")
     found = page.get_by_text(re.compile("objects most like")).first
