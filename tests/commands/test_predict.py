@@ -225,6 +225,9 @@ def test_three_classes_and_few_labels(
     assert results[0]["n_train"] + results[0]["n_validation"] <= 60
     assert np.shape(results[0]["test"]["confusion_matrix"]) == (3, 3)
     assert results[0]["test"]["roc_auc_ovr"] != results[1]["test"]["roc_auc_ovr"]
+    words = ("--cutouts", place / "b.h5", "--out", tmp_path / "b.csv", "--check")
+    said = refused(capsys, "apply", "--predictor", tmp_path / "p0", *words, "--prevalence", 0.1)
+    assert "--prevalence: is for predictors of one class against the rest" in said
 
 
 def test_a_network_of_its_own_needs_no_run(

@@ -5,8 +5,12 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sky_ssl.training.config import SECTIONS
+import pytest
+
+from sky_ssl.errors import InputError
+from sky_ssl.training.config import SECTIONS, TrainConfig
 from sky_ssl.training.described import comments, setting_lines, shown
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,3 +59,24 @@ def test_every_setting_is_explained_in_the_help() -> None:
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert "--model.patch_size 8        pixels a side of a patch" in said
     assert "--survey" in said
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"steps": 0}, "train.steps = 0: must be at least 1"),
+        ({"schedule": 5, "steps": 9}, "train.schedule = 5"),
+        ({"seed": -1}, "train.seed = -1: must be 0 or more"),
+        ({"threads": -1}, "train.threads = -1: must be 0 or more"),
+        ({"ema": 1.0}, "train.ema = 1.0"),
+        ({"precision": "half"}, "train.precision = 'half': must be auto, bf16 or fp32"),
+        ({"keep": 0}, "train.keep = 0"),
+    ],
+)
+def test_settings_of_a_training_that_cannot_be_are_named(
+    fields: dict[str, Any], message: str
+) -> None:
+    """With their value and what is allowed."""
+    with pytest.raises(InputError) as error:
+        TrainConfig(**fields)
+    assert message in str(error.value)
