@@ -37,7 +37,9 @@ def test_the_objective_names_the_network() -> None:
     mae, simmim = made
     assert type(mae) is MAE
     assert type(simmim) is SimMIM
-    assert "mae nano (128 wide, 4 deep" in mae.describe()
+    assert mae.describe().startswith("mae nano (128 wide, 4 deep")
+    own = make_model(ModelConfig(width=64), [1.0])
+    assert own.describe().startswith("simmim (64 wide, 4 deep")
     a, b = (m.encoder.state_dict() for m in made)
     assert a.keys() == b.keys()
     assert all(torch.equal(a[name], b[name]) for name in a)

@@ -117,8 +117,12 @@ def test_how_the_baseline_lies_in_memory_changes_nothing(sky: Sky) -> None:
     body, images = ConvNet([1.0] * 3), sky(2, 3, 20)
     seen = torch.cat([body.scaling(images), torch.zeros_like(images)], dim=1)
     first = deepcopy(body.layers).to(memory_format=torch.contiguous_format)
+    last = torch.channels_last
+    weights = [w for w in body.parameters() if w.ndim == 4]
+    assert all(w.is_contiguous(memory_format=last) for w in weights)
+    assert not all(w.is_contiguous() for w in weights)
     maps, plain = body.begin(images), first(seen)
-    assert maps.is_contiguous(memory_format=torch.channels_last)
+    assert maps.is_contiguous(memory_format=last)
     assert not maps.is_contiguous()
     torch.testing.assert_close(maps, plain)
     maps.square().sum().backward()
