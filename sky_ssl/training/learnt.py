@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save_file
 
+from sky_ssl.errors import InputError
 from sky_ssl.probes.folds import Apart, far_from
 from sky_ssl.sky.coords import unit_vectors
 from sky_ssl.training.checkpoint import read_tensors
@@ -41,11 +42,13 @@ def has_learnt(run: Path, labels: Labels, *, same_images: bool) -> npt.NDArray[n
         (n,); None where an earlier version fitted it and noted nothing.
 
     Raises:
-        InputError: a file that cannot be read.
+        InputError: a file that cannot be read, or that is another one.
     """
     if not (run / FILE).exists():
         return None
     noted = {name: value.numpy() for name, value in read_tensors(run / FILE).items()}
+    if not {"rows", "ra", "dec"} <= set(noted):
+        raise InputError(f"{run / FILE}: not what `sky-ssl predict fit` writes; fit it again")
     n, others = len(labels.rows), len(noted["rows"])
     points = unit_vectors(
         np.concatenate([labels.ra, noted["ra"]]), np.concatenate([labels.dec, noted["dec"]])

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from astropy.table import Table
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from sky_ssl.cli import main
 from sky_ssl.model.config import ModelConfig
@@ -141,8 +141,11 @@ def test_what_it_has_learnt_does_not_count(
     assert "all are of objects that it was fitted on" in capsys.readouterr().err
     old = tmp_path / "old"
     shutil.copytree(fitted, old)
-    (old / "learnt.safetensors").unlink()
     words = ("--predictor", old, "--out", tmp_path / "a.csv", "--check")
+    save_file({"x": np.zeros(1)}, old / "learnt.safetensors")
+    said = refused(capsys, "apply", "--cutouts", place / "a.h5", *words)
+    assert "learnt.safetensors: not what `sky-ssl predict fit` writes" in said
+    (old / "learnt.safetensors").unlink()
     result = command(capsys, "apply", "--cutouts", place / "a.h5", *words)
     assert result["check"]["n"] == N
     assert any("fitted by an earlier version" in note for note in result["notes"])
