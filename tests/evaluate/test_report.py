@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from sky_ssl.evaluate.bench import Bench
-from sky_ssl.evaluate.evidence import assemble, run_parts
+from sky_ssl.evaluate.evidence import assemble, read_evidence, read_needle, run_parts
 from sky_ssl.evaluate.plan import plan
 from sky_ssl.evaluate.report import report, write_report
 from sky_ssl.evaluate.tables import cell, escaped, table, with_error
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def empty() -> dict[str, Any]:
@@ -100,3 +102,10 @@ def test_text_from_files_cannot_break_a_table() -> None:
     assert cell({**figure, "n": 1}) == "0.500"
     assert with_error(figure, sign=True) == "+0.500 ± 0.010"
     assert cell(None) == with_error(None) == "–"
+
+
+def test_the_published_results_are_those_of_the_published_evidence() -> None:
+    """`docs/RESULTS.md` is what the command writes from `docs/evidence`, to the last letter."""
+    evidence = read_evidence(DOCS / "evidence")
+    assert evidence["needle"] == read_needle(DOCS / "evidence" / "needle" / "needle.json")
+    assert (DOCS / "RESULTS.md").read_text(encoding="utf-8") == report(evidence)
