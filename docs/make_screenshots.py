@@ -49,6 +49,7 @@ TASK, RULE = "dwarf", "dwarfs"
 _VETTED = 24
 _PATIENCE = 900_000  # ms that figures and curves may take on a busy machine
 _WHO = ("ada", "henrietta")
+_ANY = "MOCK-0-000001"
 _WITHOUT = """folder => {  // commands that are shown name no folder of this machine
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (texts.nextNode())
@@ -253,18 +254,19 @@ def _map(page: Page) -> None:
 
 
 def _search(page: Page) -> None:
-    """Search by the dwarf and its like, twice: the first also prepares what all later ones use."""
-    name = re.search(r"object=([^&]+)", page.url)
+    """Search by the dwarf, after another one: the first search prepares what all later ones use."""
+    dwarf = re.search(r"object=([^&]+)", page.url)
     box = page.get_by_label("Add an object by id, or the nearest to a position")
     found = page.get_by_text(re.compile("objects most like")).first
-    for again in (True, False):
-        box.fill((name.group(1) if name else "").replace("+", " "))
+    for name in (_ANY, (dwarf.group(1) if dwarf else _ANY).replace("+", " ")):
+        clear = page.get_by_role("button", name="Clear", exact=True)
+        if name != _ANY and clear.is_visible():
+            clear.click()
+            found.wait_for(state="hidden")
+        box.fill(name)
         box.press("Enter")
         found.wait_for()
-        if again:
-            settle(page)
-            page.get_by_role("button", name="Clear", exact=True).click()
-            found.wait_for(state="hidden")
+        settle(page)
 
 
 def _probe(page: Page) -> None:
