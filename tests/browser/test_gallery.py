@@ -1,6 +1,7 @@
 """The gallery under the hand: what is pressed is what the next key labels."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -22,12 +23,18 @@ def written(until: Callable, survey: Workspace) -> Callable[[int], list[tuple[st
     return read
 
 
-def test_a_mouse_chooses_as_it_goes_down(
-    serve: Callable, visit: Callable, hand: Callable, written: Callable, survey: Workspace
-) -> None:
-    """On a busy server cards are drawn anew before it comes up: the key still labels that one."""
+@pytest.fixture
+def chosen(
+    serve: Callable, visit: Callable, hand: Callable, survey: Workspace
+) -> tuple[Any, list[str]]:
+    """Open the map with all objects in the gallery; give the hand and their ids."""
     me = hand(visit(f"{serve(survey.root, labeller='ann').address}/map"))
-    ids = me.lasso(0, 1)
+    return me, me.lasso(0, 1)
+
+
+def test_a_mouse_chooses_as_it_goes_down(chosen: tuple[Any, list[str]], written: Callable) -> None:
+    """On a busy server cards are drawn anew before it comes up: the key still labels that one."""
+    me, ids = chosen
     me.cards.nth(3).scroll_into_view_if_needed()
     me.cards.nth(3).hover()
     me.page.mouse.down()
@@ -46,11 +53,10 @@ def test_a_mouse_chooses_as_it_goes_down(
 
 
 def test_keys_wait_for_a_gallery_that_is_taken_away_for_a_moment(
-    serve: Callable, visit: Callable, hand: Callable, written: Callable, survey: Workspace
+    chosen: tuple[Any, list[str]], written: Callable
 ) -> None:
     """They are not the map's, which would label the object in the inspector once more."""
-    me = hand(visit(f"{serve(survey.root, labeller='ann').address}/map"))
-    ids = me.lasso(0, 1)
+    me, ids = chosen
     me.cards.nth(3).click()
     me.rest()
     me.press("1")

@@ -1,4 +1,4 @@
-"""The list of settings in `train.py --help`."""
+"""Settings of a training: the list of them in `train.py --help`, and those that cannot be."""
 
 import dataclasses
 import subprocess
